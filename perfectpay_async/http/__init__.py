@@ -1,0 +1,1 @@
+"""The call path: the middleware pipeline and the transport at its end."""

@@ -1,0 +1,98 @@
+"""Makes a request out of an operation and sends it through the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from yarl import URL
+
+from perfectpay_async._version import __version__
+from perfectpay_async.errors import PerfectPayError
+from perfectpay_async.messages import Operation, Request, Response
+from perfectpay_async.options import RequestOptions
+from perfectpay_async.secrets import MaskedBytes, Secret
+
+from .pipeline import Next
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"perfectpay-async/{__version__}",
+}
+_JSON: Final = {"Content-Type": "application/json"}
+
+
+class Caller:
+    """Where a call starts: knows the root of the API, the pipeline and the default options.
+
+    Args:
+        pipeline: The composed middlewares with the transport at their end.
+        root: Root of the API; a path prefix is kept.
+        options: Defaults for all calls; a timeout that is left out there is none.
+    """
+
+    def __init__(self, pipeline: Next, root: URL, options: RequestOptions) -> None:
+        self._pipeline = pipeline
+        self._root = root
+        self._prefix = root.raw_path.rstrip("/")
+        self._options = options
+        self._headers: Mapping[str, str] = {**_HEADERS, **options.headers}
+        self._json_headers: Mapping[str, str] = {**self._headers, **_JSON}
+
+    def with_options(self, options: RequestOptions) -> Caller:
+        """Return a caller on the same pipeline with other defaults."""
+        return Caller(self._pipeline, self._root, options.over(self._options))
+
+    async def call(
+        self,
+        operation: Operation,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: MaskedBytes | None = None,
+        sensitive: Iterable[Secret] = (),
+        options: RequestOptions | None = None,
+    ) -> Response:
+        """Send one call through the pipeline.
+
+        Args:
+            operation: What it does.
+            path: Percent-encoded path below the root, starting with a slash.
+            query: Query parameters.
+            body: The encoded JSON body.
+            sensitive: Values in the body that are masked wherever the server echoes them.
+            options: Settings of this call alone.
+
+        Returns:
+            The answer, with a success status.
+
+        Raises:
+            PerfectPayError: The call failed; `outcome` says what that means.
+        """
+        if options is not None:
+            return await self.with_options(options).call(
+                operation, path, query=query, body=body, sensitive=sensitive
+            )
+        chosen = self._options
+        url = self._root.with_path(self._prefix + path, encoded=True)
+        started = asyncio.get_running_loop().time()
+        request = Request(
+            operation,
+            url.with_query(query) if query else url,
+            self._headers if body is None else self._json_headers,
+            body,
+            started,
+            started + (chosen.deadline or float("inf")),
+            chosen.attempt_timeout or float("inf"),
+            1,
+            chosen.idempotency_key,
+            chosen.retry,
+            tuple(sensitive),
+        )
+        try:
+            return await self._pipeline(request)
+        except PerfectPayError as error:
+            error.operation = operation.name
+            raise

@@ -1,0 +1,39 @@
+"""One `Idempotency-Key` per call, the same on all its attempts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+
+from perfectpay_async.http.pipeline import Next
+from perfectpay_async.messages import Request, Response
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+def _random_key() -> str:
+    return str(uuid.uuid4())
+
+
+class IdempotencyKey:
+    """Sets `Idempotency-Key` on create, update and delete.
+
+    The server documents no such header and stock Hyperswitch ignores it (contract 3.5), so no
+    retry decision relies on it. It is sent because a gateway or a later server may honour it, and
+    because it ties the attempts of a call together in the server's logs.
+
+    Args:
+        make_key: Makes a fresh key; a random UUID by default.
+    """
+
+    __slots__ = ("_make_key",)
+
+    def __init__(self, make_key: Callable[[], str] = _random_key) -> None:
+        self._make_key = make_key
+
+    def __call__(self, request: Request, call_next: Next) -> Awaitable[Response]:
+        """Send the request on, with a key where the operation takes one."""
+        if not request.operation.idempotent_key:
+            return call_next(request)
+        key = request.idempotency_key or self._make_key()
+        return call_next(request.with_header(IDEMPOTENCY_KEY, key))

@@ -1,0 +1,268 @@
+"""Customers' saved payment methods: create, retrieve, update, delete, list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Final
+
+from perfectpay_async.entities import (
+    Address,
+    CardExpiry,
+    DeletedPaymentMethod,
+    NewCard,
+    PaymentMethod,
+    PaymentMethodList,
+    PaymentMethodType,
+    check_customer_id,
+    check_not_expired,
+    check_payment_method_id,
+    quote_segment,
+)
+from perfectpay_async.errors import InvalidRequestError, NotFound, RouteNotFound
+from perfectpay_async.http.caller import Caller
+from perfectpay_async.jsontext import encode_json
+from perfectpay_async.messages import Operation
+from perfectpay_async.options import RequestOptions
+from perfectpay_async.outcome import Outcome
+from perfectpay_async.wire.codec import (
+    decode_deleted,
+    decode_payment_method,
+    decode_payment_method_list,
+)
+from perfectpay_async.wire.dialects import Dialect, create_body, update_body
+
+CREATE: Final = Operation(
+    "payment_methods.create", "POST", "/payment_methods", repeatable=False, idempotent_key=True
+)
+RETRIEVE: Final = Operation(
+    "payment_methods.retrieve",
+    "GET",
+    "/payment_methods/{payment_method_id}",
+    repeatable=True,
+    idempotent_key=False,
+)
+# An update sets absolute values, so doing it twice is doing it once.
+UPDATE: Final = Operation(
+    "payment_methods.update",
+    "POST",
+    "/payment_methods/{payment_method_id}/update",
+    repeatable=True,
+    idempotent_key=True,
+)
+DELETE: Final = Operation(
+    "payment_methods.delete",
+    "DELETE",
+    "/payment_methods/{payment_method_id}",
+    repeatable=True,
+    idempotent_key=True,
+)
+LIST: Final = Operation(
+    "payment_methods.list",
+    "GET",
+    "/customers/{customer_id}/payment_methods",
+    repeatable=True,
+    idempotent_key=False,
+)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+class PaymentMethods:
+    """The payment methods that customers have saved.
+
+    Every method takes `options` for one call, and raises a `PerfectPayError` whose `outcome` says
+    what the failure means for the data on the server. Beside the errors named at each method,
+    every call may raise `InvalidRequestError` (a value breaks a rule; nothing was sent),
+    `AuthenticationError` (401), `PermissionDenied` (403), `RateLimited` (429), `ServerError`
+    (5xx), `TransportError` (no complete answer), `DeadlineExceeded` and `ResponseDecodingError`.
+
+    Args:
+        caller: Sends the calls.
+        dialect: Form of the request bodies.
+        today: Today's date in UTC, for refusing a card that has expired.
+    """
+
+    def __init__(
+        self, caller: Caller, dialect: Dialect = "perfectpay", *, today: Callable[[], date] = _today
+    ) -> None:
+        self._caller = caller
+        self._dialect: Dialect = dialect
+        self._today = today
+
+    async def create(
+        self,
+        customer_id: str,
+        card: NewCard,
+        *,
+        payment_method_type: PaymentMethodType | str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        billing: Address | None = None,
+        options: RequestOptions | None = None,
+    ) -> PaymentMethod:
+        """Save a card for a customer.
+
+        `POST /payment_methods`. It is not repeated after an unknown outcome: the server honours no
+        idempotency key, so a second card could be the result.
+
+        Args:
+            customer_id: Whose card it is; the customer must exist.
+            card: The card. Raw card data is for PCI-compliant environments only.
+            payment_method_type: "credit" or "debit".
+            metadata: Your own data, stored with the method.
+            billing: Billing address, phone and e-mail.
+            options: Settings of this call alone.
+
+        Returns:
+            The saved payment method; keep its `payment_method_id`.
+
+        Raises:
+            BadRequest: The server refused the card, for instance for its expiry (`IR_16`).
+            NotFound: The customer does not exist (`HE_02`).
+            UnprocessableEntity: The type does not fit a card (`IR_06`).
+        """
+        check_customer_id(customer_id)
+        check_not_expired(card.expiry, self._today())
+        body = create_body(
+            self._dialect,
+            customer_id=customer_id,
+            card=card,
+            payment_method_type=payment_method_type,
+            metadata=metadata,
+            billing=billing,
+        )
+        response = await self._caller.call(
+            CREATE,
+            "/payment_methods",
+            body=encode_json(body),
+            sensitive=(card.number, card.cvc) if card.cvc else (card.number,),
+            options=options,
+        )
+        return decode_payment_method(response)
+
+    async def retrieve(
+        self, payment_method_id: str, *, options: RequestOptions | None = None
+    ) -> PaymentMethod:
+        """Return a payment method with its masked card.
+
+        `GET /payment_methods/{payment_method_id}`.
+
+        Raises:
+            NotFound: There is no such payment method (`HE_02`).
+        """
+        check_payment_method_id(payment_method_id)
+        response = await self._caller.call(
+            RETRIEVE, f"/payment_methods/{quote_segment(payment_method_id)}", options=options
+        )
+        return decode_payment_method(response, expected_id=payment_method_id)
+
+    async def update(
+        self,
+        payment_method_id: str,
+        *,
+        expiry: CardExpiry | None = None,
+        holder_name: str | None = None,
+        nick_name: str | None = None,
+        options: RequestOptions | None = None,
+    ) -> PaymentMethod:
+        """Change the expiry, the holder's name or the nickname of a saved card.
+
+        `POST /payment_methods/{payment_method_id}/update`. What is left out keeps its value; there
+        is no way to clear a field.
+
+        Args:
+            payment_method_id: Which one.
+            expiry: New month and year.
+            holder_name: New name on the card.
+            nick_name: New nickname.
+            options: Settings of this call alone.
+
+        Returns:
+            The payment method as it is now. Its `created` and `last_used_at` are the time of this
+            call, and network, issuer and card type may be missing: retrieve it for those.
+
+        Raises:
+            BadRequest: The server refused the new values (`IR_16`), or this method cannot be
+                updated (`IR_19`).
+            NotFound: There is no such payment method (`HE_02`), or the vault failed (`IR_37`:
+                then the outcome is unknown).
+        """
+        check_payment_method_id(payment_method_id)
+        if expiry is not None:
+            check_not_expired(expiry, self._today())
+        body = update_body(
+            self._dialect, expiry=expiry, holder_name=holder_name, nick_name=nick_name
+        )
+        response = await self._caller.call(
+            UPDATE,
+            f"/payment_methods/{quote_segment(payment_method_id)}/update",
+            body=encode_json(body),
+            options=options,
+        )
+        return decode_payment_method(response, expected_id=payment_method_id)
+
+    async def delete(
+        self, payment_method_id: str, *, options: RequestOptions | None = None
+    ) -> DeletedPaymentMethod:
+        """Delete a payment method for good.
+
+        `DELETE /payment_methods/{payment_method_id}`. When an attempt's answer was lost and the
+        next one finds nothing to delete, the first one had done it: that is success.
+
+        Raises:
+            NotFound: There was no such payment method to begin with (`HE_02`).
+        """
+        check_payment_method_id(payment_method_id)
+        try:
+            response = await self._caller.call(
+                DELETE, f"/payment_methods/{quote_segment(payment_method_id)}", options=options
+            )
+        except NotFound as error:
+            if not _deleted_by_earlier_attempt(error):
+                raise
+        else:
+            return decode_deleted(response, payment_method_id)
+        return DeletedPaymentMethod(payment_method_id=payment_method_id)
+
+    async def list(
+        self,
+        customer_id: str,
+        *,
+        limit: int | None = None,
+        options: RequestOptions | None = None,
+    ) -> PaymentMethodList:
+        """Return a customer's saved payment methods.
+
+        `GET /customers/{customer_id}/payment_methods`. Each call makes a fresh `payment_token` for
+        every item, good for about 15 minutes.
+
+        Args:
+            customer_id: Whose methods.
+            limit: At most so many, the last used ones; all by default.
+            options: Settings of this call alone.
+
+        Returns:
+            A sequence of `CustomerPaymentMethod`, roughly the last used first.
+
+        Raises:
+            NotFound: The customer does not exist (`HE_02`).
+            BadRequest: The customer was deleted (`IR_11`).
+        """
+        check_customer_id(customer_id)
+        if limit is not None and (isinstance(limit, bool) or limit < 1):
+            raise InvalidRequestError("limit must be a whole number from 1", field="limit")
+        response = await self._caller.call(
+            LIST,
+            f"/customers/{customer_id}/payment_methods",
+            query=None if limit is None else {"limit": str(limit)},
+            options=options,
+        )
+        return decode_payment_method_list(response)
+
+
+def _deleted_by_earlier_attempt(error: NotFound) -> bool:
+    return not isinstance(error, RouteNotFound) and any(
+        attempt.outcome is Outcome.UNKNOWN for attempt in error.attempts[:-1]
+    )
