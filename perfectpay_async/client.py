@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final, Self, TypedDict, Unpack
+from typing import Any, Final, Self, TypedDict, Unpack, get_args
 
 import aiohttp
 from yarl import URL
@@ -21,7 +21,7 @@ from .http.transport import Transport
 from .jsontext import encode_json
 from .messages import Operation, Response
 from .middleware import ApiKeyAuth, ApiKeyProvider, IdempotencyKey, LogCalls, Retry
-from .options import RequestOptions
+from .options import RequestOptions, check_seconds
 from .resilience.budget import RetryBudget
 from .resilience.policy import RetryPolicy
 from .resources.payment_methods import PaymentMethods
@@ -104,7 +104,12 @@ class PerfectPay:
         # First of all: from here on no frame of this library holds the bare key.
         api_key = api_key if callable(api_key) else Secret(api_key)
         root = resolve_address(environment, base_url)
+        if dialect not in get_args(Dialect):
+            raise ConfigurationError("dialect must be 'perfectpay' or 'hyperswitch'")
         options = RequestOptions(deadline=deadline, attempt_timeout=attempt_timeout)
+        check_seconds("connect_timeout", connect_timeout)
+        if type(max_connections) is not int or max_connections < 1:
+            raise ConfigurationError("max_connections must be a whole number from 1")
         self.retry_budget = retry_budget or RetryBudget()
         self._transport = transport or AiohttpTransport(
             session=session,
@@ -215,7 +220,7 @@ class PerfectPay:
         )
         body = None if json is None else encode_json(json)
         return await self._caller.call(
-            operation, _encode_path(path), query=query, body=body, options=options
+            operation, _encode_path(path), _as_it_is, query=query, body=body, options=options
         )
 
     async def close(self) -> None:
@@ -251,6 +256,10 @@ def _compose(chosen: Middlewares, *, auth: ApiKeyAuth, retry: Retry, transport: 
         ],
         raise_for_error(attempt),
     )
+
+
+def _as_it_is(response: Response) -> Response:
+    return response
 
 
 def _encode_path(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from .errors import ResponseDecodingError
+from .errors import InvalidRequestError, ResponseDecodingError
 from .secrets import MaskedBytes
 
 
@@ -13,11 +13,16 @@ def encode_json(value: object) -> MaskedBytes:
     """Return `value` as compact UTF-8 JSON with a masked `repr`.
 
     Raises:
-        TypeError: A part of the value has no JSON form.
-        ValueError: The value holds NaN, an infinity or a cycle.
+        InvalidRequestError: A part of the value has no JSON form: a type that JSON does not know,
+            NaN, an infinity, a cycle. The message never quotes the value.
     """
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return MaskedBytes(text.encode())
+    try:
+        return MaskedBytes(
+            json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        )
+    except (TypeError, ValueError, RecursionError):
+        del value  # it may hold a card number, and this frame is about to enter a traceback
+    raise InvalidRequestError("the body must consist of values that JSON has", field="json")
 
 
 def decode_json(body: bytes) -> Any:

@@ -15,11 +15,19 @@ _OWNED_HEADERS: Final = frozenset(
 )
 
 
-def _check_seconds(_options: object, attribute: Any, value: object) -> None:
-    if value is None:
-        return
+def check_seconds(name: str, value: object) -> None:
+    """Check that a setting is a length of time.
+
+    Raises:
+        ConfigurationError: It is not a number of seconds above 0.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError(f"{attribute.name} must be a number of seconds above 0")
+        raise ConfigurationError(f"{name} must be a number of seconds above 0")
+
+
+def _check_timeout(_options: object, attribute: Any, value: object) -> None:
+    if value is not None:
+        check_seconds(attribute.name, value)
 
 
 def _check_retry(_options: object, _attribute: Any, value: object) -> None:
@@ -75,8 +83,8 @@ class RequestOptions:
         ConfigurationError: A value breaks its rule; the message names it.
     """
 
-    deadline: float | None = field(default=None, validator=_check_seconds)
-    attempt_timeout: float | None = field(default=None, validator=_check_seconds)
+    deadline: float | None = field(default=None, validator=_check_timeout)
+    attempt_timeout: float | None = field(default=None, validator=_check_timeout)
     retry: RetryPolicy | None = field(default=None, validator=_check_retry)
     idempotency_key: str | None = field(default=None, validator=_check_key, repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], validator=_check_headers, repr=False)

@@ -36,7 +36,7 @@ class RawServer:
     @property
     def url(self) -> str:
         assert self._server is not None
-        return "http://127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -109,7 +109,7 @@ def answer() -> Callable[..., bytes]:
 
 
 class MockedResponse(aiohttp.ClientResponse):
-    """Supplies what aioresponses leaves out on aiohttp 3.14: the writer that counts what is sent."""
+    """Supplies what aioresponses leaves out on aiohttp 3.14: the writer of the request."""
 
     _TAKES_WRITER = "stream_writer" in inspect.signature(aiohttp.ClientResponse).parameters
 
@@ -129,7 +129,8 @@ class MockedApi(aioresponses):
 
 @pytest.fixture
 def mocked_api() -> Iterator[MockedApi]:
-    with MockedApi() as mocked:
+    mocked = MockedApi()
+    with mocked:
         yield mocked
 
 
@@ -170,9 +171,7 @@ def make_request() -> Callable[..., Request]:
 def make_response() -> Callable[..., Response]:
     """Makes an answer to a request."""
 
-    def make(
-        request: Request, status: int = 200, body: bytes = b"{}", **headers: str
-    ) -> Response:
+    def make(request: Request, status: int = 200, body: bytes = b"{}", **headers: str) -> Response:
         names = CIMultiDict({name.replace("_", "-"): text for name, text in headers.items()})
         return Response(status, names, body, 0.01, request)
 

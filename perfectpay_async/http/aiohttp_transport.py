@@ -41,12 +41,12 @@ DNS_CACHE: Final = 60
 
 
 class _Exchange:
-    """What the connector tells about the exchange it works for."""
+    """Whether the exchange is known to wait for its connection still, so that nothing was sent."""
 
-    __slots__ = ("connected",)
+    __slots__ = ("connecting",)
 
-    def __init__(self, *, connected: bool) -> None:
-        self.connected = connected
+    def __init__(self) -> None:
+        self.connecting = False
 
 
 # The connector runs in the task of the call, so this names the exchange it connects for. aiohttp's
@@ -55,7 +55,11 @@ _EXCHANGE: ContextVar[_Exchange] = ContextVar("perfectpay_exchange")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes when a connection is there: before that moment nothing can have been sent."""
+    """Notes when a connection is being made and when it is there.
+
+    Where no connector of ours is at work (a session that was passed in, a mock), nothing is noted
+    and the worst is assumed: that the request may have been sent.
+    """
 
     async def connect(
         self,
@@ -63,8 +67,10 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
     ) -> aiohttp.connector.Connection:
+        exchange = _EXCHANGE.get()
+        exchange.connecting = True
         connection = await super().connect(req, traces, timeout)
-        _EXCHANGE.get().connected = True
+        exchange.connecting = False
         return connection
 
 
@@ -176,8 +182,7 @@ class AiohttpTransport:
                 "the deadline had passed before the request was sent", outcome=Outcome.NOT_SENT
             )
         attempt_end = began + request.attempt_timeout
-        # A session that was passed in does not report its connections: then the worst is assumed.
-        exchange = _Exchange(connected=not self._owns_session)
+        exchange = _Exchange()
         token = _EXCHANGE.set(exchange)
         timer = asyncio.timeout_at(min(attempt_end, request.deadline))
         failure: PerfectPayError
@@ -236,8 +241,8 @@ class AiohttpTransport:
 
 
 def _timed_out(request: Request, exchange: _Exchange, *, deadline: bool) -> PerfectPayError:
-    outcome = None if exchange.connected else Outcome.NOT_SENT
-    doing = "waiting for the answer" if exchange.connected else "connecting"
+    outcome = Outcome.NOT_SENT if exchange.connecting else None
+    doing = "connecting" if exchange.connecting else "waiting for the answer"
     if deadline:
         return DeadlineExceeded(f"the deadline passed while {doing}", outcome=outcome)
     return AttemptTimeout(
@@ -254,7 +259,7 @@ def _translate(error: Exception, exchange: _Exchange) -> TransportError:
         return ConnectError("connecting to the server took too long")
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
         return ConnectError(f"could not connect to the server ({kind})")
-    outcome = None if exchange.connected else Outcome.NOT_SENT
+    outcome = Outcome.NOT_SENT if exchange.connecting else None
     if isinstance(error, aiohttp.ClientError | OSError | EOFError):
         return ConnectionLostError(
             f"the connection broke before the answer was complete ({kind})", outcome=outcome

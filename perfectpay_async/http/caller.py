@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
 
 from yarl import URL
 
 from perfectpay_async._version import __version__
-from perfectpay_async.errors import PerfectPayError
+from perfectpay_async.errors import PerfectPayError, ResponseDecodingError
 from perfectpay_async.messages import Operation, Request, Response
 from perfectpay_async.options import RequestOptions
 from perfectpay_async.secrets import MaskedBytes, Secret
@@ -22,6 +22,8 @@ _HEADERS: Final = {
     "User-Agent": f"perfectpay-async/{__version__}",
 }
 _JSON: Final = {"Content-Type": "application/json"}
+
+T = TypeVar("T")
 
 
 class Caller:
@@ -49,31 +51,33 @@ class Caller:
         self,
         operation: Operation,
         path: str,
+        decode: Callable[[Response], T],
         *,
         query: Mapping[str, str] | None = None,
         body: MaskedBytes | None = None,
         sensitive: Iterable[Secret] = (),
         options: RequestOptions | None = None,
-    ) -> Response:
+    ) -> T:
         """Send one call through the pipeline.
 
         Args:
             operation: What it does.
             path: Percent-encoded path below the root, starting with a slash.
+            decode: Makes the result of the call out of its answer.
             query: Query parameters.
             body: The encoded JSON body.
             sensitive: Values in the body that are masked wherever the server echoes them.
             options: Settings of this call alone.
 
         Returns:
-            The answer, with a success status.
+            What `decode` makes of the answer, which has a success status.
 
         Raises:
             PerfectPayError: The call failed; `outcome` says what that means.
         """
         if options is not None:
             return await self.with_options(options).call(
-                operation, path, query=query, body=body, sensitive=sensitive
+                operation, path, decode, query=query, body=body, sensitive=sensitive
             )
         chosen = self._options
         url = self._root.with_path(self._prefix + path, encoded=True)
@@ -92,7 +96,15 @@ class Caller:
             tuple(sensitive),
         )
         try:
-            return await self._pipeline(request)
+            response = await self._pipeline(request)
         except PerfectPayError as error:
             error.operation = operation.name
+            raise
+        try:
+            return decode(response)
+        except ResponseDecodingError as error:
+            error.operation = operation.name
+            error.attempts = response.earlier_attempts
+            error.elapsed = asyncio.get_running_loop().time() - started
+            error.status, error.request_id = response.status, response.request_id
             raise

@@ -55,6 +55,10 @@ def _check_each(middlewares: object, attribute: Any, values: Iterable[object]) -
         _check_one(middlewares, attribute, value)
 
 
+def _as_tuple(middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    return tuple(middlewares)
+
+
 @frozen
 class Middlewares:
     """The middlewares of a client: your own at two levels, and the replaceable defaults.
@@ -74,8 +78,8 @@ class Middlewares:
         ConfigurationError: One of them cannot be called, or is a class instead of an instance.
     """
 
-    call: tuple[Middleware, ...] = field(default=(), converter=tuple, validator=_check_each)
-    attempt: tuple[Middleware, ...] = field(default=(), converter=tuple, validator=_check_each)
+    call: tuple[Middleware, ...] = field(default=(), converter=_as_tuple, validator=_check_each)
+    attempt: tuple[Middleware, ...] = field(default=(), converter=_as_tuple, validator=_check_each)
     logging: Middleware | None = field(default=None, kw_only=True, validator=_check_one)
     idempotency: Middleware | None = field(default=None, kw_only=True, validator=_check_one)
     retry: Middleware | None = field(default=None, kw_only=True, validator=_check_one)

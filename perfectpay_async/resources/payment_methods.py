@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Final
 
 from perfectpay_async.entities import (
@@ -124,6 +125,9 @@ class PaymentMethods:
             UnprocessableEntity: The type does not fit a card (`IR_06`).
         """
         check_customer_id(customer_id)
+        if type(card) is not NewCard:
+            del card  # it may hold the number, and this frame is about to enter a traceback
+            raise InvalidRequestError("card must be a NewCard", field="card")
         check_not_expired(card.expiry, self._today())
         body = create_body(
             self._dialect,
@@ -133,14 +137,14 @@ class PaymentMethods:
             metadata=metadata,
             billing=billing,
         )
-        response = await self._caller.call(
+        return await self._caller.call(
             CREATE,
             "/payment_methods",
+            decode_payment_method,
             body=encode_json(body),
             sensitive=(card.number, card.cvc) if card.cvc else (card.number,),
             options=options,
         )
-        return decode_payment_method(response)
 
     async def retrieve(
         self, payment_method_id: str, *, options: RequestOptions | None = None
@@ -153,10 +157,12 @@ class PaymentMethods:
             NotFound: There is no such payment method (`HE_02`).
         """
         check_payment_method_id(payment_method_id)
-        response = await self._caller.call(
-            RETRIEVE, f"/payment_methods/{quote_segment(payment_method_id)}", options=options
+        return await self._caller.call(
+            RETRIEVE,
+            f"/payment_methods/{quote_segment(payment_method_id)}",
+            partial(decode_payment_method, expected_id=payment_method_id),
+            options=options,
         )
-        return decode_payment_method(response, expected_id=payment_method_id)
 
     async def update(
         self,
@@ -195,13 +201,13 @@ class PaymentMethods:
         body = update_body(
             self._dialect, expiry=expiry, holder_name=holder_name, nick_name=nick_name
         )
-        response = await self._caller.call(
+        return await self._caller.call(
             UPDATE,
             f"/payment_methods/{quote_segment(payment_method_id)}/update",
+            partial(decode_payment_method, expected_id=payment_method_id),
             body=encode_json(body),
             options=options,
         )
-        return decode_payment_method(response, expected_id=payment_method_id)
 
     async def delete(
         self, payment_method_id: str, *, options: RequestOptions | None = None
@@ -216,14 +222,15 @@ class PaymentMethods:
         """
         check_payment_method_id(payment_method_id)
         try:
-            response = await self._caller.call(
-                DELETE, f"/payment_methods/{quote_segment(payment_method_id)}", options=options
+            return await self._caller.call(
+                DELETE,
+                f"/payment_methods/{quote_segment(payment_method_id)}",
+                partial(decode_deleted, payment_method_id=payment_method_id),
+                options=options,
             )
         except NotFound as error:
             if not _deleted_by_earlier_attempt(error):
                 raise
-        else:
-            return decode_deleted(response, payment_method_id)
         return DeletedPaymentMethod(payment_method_id=payment_method_id)
 
     async def list(
@@ -253,13 +260,13 @@ class PaymentMethods:
         check_customer_id(customer_id)
         if limit is not None and (isinstance(limit, bool) or limit < 1):
             raise InvalidRequestError("limit must be a whole number from 1", field="limit")
-        response = await self._caller.call(
+        return await self._caller.call(
             LIST,
             f"/customers/{customer_id}/payment_methods",
+            decode_payment_method_list,
             query=None if limit is None else {"limit": str(limit)},
             options=options,
         )
-        return decode_payment_method_list(response)
 
 
 def _deleted_by_earlier_attempt(error: NotFound) -> bool:

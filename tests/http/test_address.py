@@ -13,7 +13,13 @@ def test_the_environments_have_their_documented_addresses(environment, url):
 
 
 @pytest.mark.parametrize(
-    "url", ["https://pay.example.com/api/v1", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:80"]
+    "url",
+    [
+        "https://pay.example.com/api/v1",
+        "http://127.0.0.1:8080",
+        "http://localhost:1",
+        "http://[::1]:80",
+    ],
 )
 def test_https_and_loopback_are_accepted(url):
     assert str(resolve_address(None, url)).startswith(url.removesuffix(":80"))

@@ -145,7 +145,7 @@ class TestTimers:
         request.getfixturevalue(server)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        with pytest.raises(AttemptTimeout, match="longer than 0.1 s") as caught:
+        with pytest.raises(AttemptTimeout, match=r"longer than 0\.1 s") as caught:
             await transport.send(request_to(attempt_timeout=0.1))
         assert loop.time() - began < 0.2
         assert caught.value.outcome is Outcome.UNKNOWN
@@ -173,7 +173,7 @@ class TestTimers:
             address = listener.getsockname()
             fillers = [socket.socket() for _ in range(4)]
             for filler in fillers:
-                filler.setblocking(False)  # noqa: FBT003
+                filler.setblocking(False)
                 filler.connect_ex(address)
             await asyncio.sleep(0.05)
             request = make_request(url=f"http://127.0.0.1:{address[1]}/", attempt_timeout=0.2)
@@ -268,7 +268,9 @@ class TestBrokenExchanges:
         error = caught.value
         assert error.__context__ is None
         assert error.__cause__ is None
-        text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+        text = "".join(
+            traceback.TracebackException.from_exception(error, capture_locals=True).format()
+        )
         assert PLANTED_PAN not in text
         assert PLANTED_KEY not in text
 

@@ -20,7 +20,8 @@ async def test_a_plain_body_is_read_to_its_end():
 
 
 @pytest.mark.parametrize(
-    ("encoding", "compress"), [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)]
+    ("encoding", "compress"),
+    [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress)],
 )
 async def test_a_compressed_body_is_decompressed(encoding, compress):
     assert await read_body(pieces(compress(b"text" * 100)), encoding) == b"text" * 100
@@ -31,7 +32,9 @@ async def test_a_body_may_be_as_large_as_the_limit():
     assert len(await read_body(pieces(gzip.compress(b"x" * 100)), "gzip", limit=100)) == 100
 
 
-@pytest.mark.parametrize(("data", "encoding"), [(b"x" * 101, ""), (gzip.compress(b"x" * 101), "gzip")])
+@pytest.mark.parametrize(
+    ("data", "encoding"), [(b"x" * 101, ""), (gzip.compress(b"x" * 101), "gzip")]
+)
 async def test_a_larger_one_is_refused(data, encoding):
     with pytest.raises(ResponseTooLarge, match="larger than 100 bytes"):
         await read_body(pieces(data), encoding, limit=100)

@@ -286,9 +286,7 @@ class TestTenacity:
             return isinstance(failure, ServerError)
 
         shared = Retry(
-            RetryPolicy(
-                retry=tenacity_async.retry_if_exception(judge), wait=tenacity.wait_none()
-            ),
+            RetryPolicy(retry=tenacity_async.retry_if_exception(judge), wait=tenacity.wait_none()),
             RetryBudget(capacity=10_000),
         )
 
@@ -352,7 +350,8 @@ async def test_a_retry_is_logged_without_ids(retry, make_request, make_response,
     request = make_request()
     with caplog.at_level("INFO", logger="perfectpay_async"):
         await retry()(request, Script(server_error(), make_response(request)))
-    assert caplog.messages == [
+    (message,) = caplog.messages
+    assert message == (
         "GET /payment_methods/{payment_method_id}: attempt 1 ended with ServerError (status 503); "
         "next attempt in 0.100 s"
-    ]
+    )

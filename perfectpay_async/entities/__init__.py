@@ -1,0 +1,58 @@
+"""What the API talks about: frozen classes without any I/O."""
+
+from .address import Address, AddressDetails, Phone
+from .bank import Bank
+from .base import Entity, FrozenMapping
+from .card import CardDetails, NewCard
+from .enums import (
+    BankHolderType,
+    BankType,
+    CardNetwork,
+    OpenEnum,
+    PaymentExperience,
+    PaymentMethodIssuerCode,
+    PaymentMethodKind,
+    PaymentMethodType,
+    SurchargeKind,
+)
+from .expiry import CardExpiry, check_not_expired
+from .ids import check_customer_id, check_payment_method_id, quote_segment
+from .payment_method import (
+    CustomerPaymentMethod,
+    DeletedPaymentMethod,
+    PaymentMethod,
+    PaymentMethodList,
+)
+from .surcharge import Percentage, Surcharge, SurchargeDetails
+
+__all__ = [
+    "Address",
+    "AddressDetails",
+    "Bank",
+    "BankHolderType",
+    "BankType",
+    "CardDetails",
+    "CardExpiry",
+    "CardNetwork",
+    "CustomerPaymentMethod",
+    "DeletedPaymentMethod",
+    "Entity",
+    "FrozenMapping",
+    "NewCard",
+    "OpenEnum",
+    "PaymentExperience",
+    "PaymentMethod",
+    "PaymentMethodIssuerCode",
+    "PaymentMethodKind",
+    "PaymentMethodList",
+    "PaymentMethodType",
+    "Percentage",
+    "Phone",
+    "Surcharge",
+    "SurchargeDetails",
+    "SurchargeKind",
+    "check_customer_id",
+    "check_not_expired",
+    "check_payment_method_id",
+    "quote_segment",
+]

@@ -1,0 +1,85 @@
+"""Rules for the ids that become part of a URL, and their encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote
+
+from perfectpay_async.errors import InvalidRequestError
+
+from .checks import has_check_digit, is_digits
+
+_MAX_PAYMENT_METHOD_ID: Final = 255
+_MAX_CUSTOMER_ID: Final = 64
+_PATH_SYNTAX: Final = frozenset("/\\?#%")
+_CARD_NUMBER_LENGTHS: Final = range(13, 20)
+
+
+def check_payment_method_id(value: str, field: str = "payment_method_id") -> None:
+    """Check that `value` can be the id of a payment method.
+
+    The ids are opaque: `pm_` and 20 characters today, without a prefix on old servers, with another
+    one on newer servers. Refused is only what cannot be an id or would reach another route.
+
+    Args:
+        value: The id.
+        field: Its name in the error.
+
+    Raises:
+        InvalidRequestError: It is empty, too long, holds white space, control characters or URL
+            syntax, consists of dots, or looks like a card number. The value is never quoted.
+    """
+    rule = _problem(_payment_method_id_problem, value)
+    del value  # it could be a card number, and this frame is about to enter a traceback
+    if rule:
+        raise InvalidRequestError(f"{field} {rule}", field=field)
+
+
+def check_customer_id(value: str, field: str = "customer_id") -> None:
+    """Check that `value` can be the id of a customer: 1 to 64 letters, digits, `_` and `-`.
+
+    Args:
+        value: The id.
+        field: Its name in the error.
+
+    Raises:
+        InvalidRequestError: It breaks the rule. The value is never quoted.
+    """
+    rule = _problem(_customer_id_problem, value)
+    del value  # as above
+    if rule:
+        raise InvalidRequestError(f"{field} {rule}", field=field)
+
+
+def quote_segment(value: str) -> str:
+    """Return a checked id percent-encoded as exactly one segment of a URL path."""
+    return quote(value, safe="")
+
+
+def _problem(find: Callable[[str], str], value: object) -> str:
+    return find(value) if isinstance(value, str) else "must be a string"
+
+
+def _payment_method_id_problem(value: str) -> str:
+    if not 1 <= len(value) <= _MAX_PAYMENT_METHOD_ID:
+        return f"must have 1 to {_MAX_PAYMENT_METHOD_ID} characters"
+    # Not printable are control characters, lone surrogates and all white space but U+0020.
+    if not value.isprintable() or " " in value:
+        return "must not hold white space or control characters"
+    if not _PATH_SYNTAX.isdisjoint(value):
+        return "must not hold any of / \\ ? # %"
+    if not value.strip("."):
+        return "must not consist of dots"
+    digits = value.replace("-", "")
+    if len(digits) in _CARD_NUMBER_LENGTHS and is_digits(digits) and has_check_digit(digits):
+        return "looks like a card number; pass the id that create() or list() returned"
+    return ""
+
+
+def _customer_id_problem(value: str) -> str:
+    if not 1 <= len(value) <= _MAX_CUSTOMER_ID:
+        return f"must have 1 to {_MAX_CUSTOMER_ID} characters"
+    if not (value.isascii() and value.replace("_", "a").replace("-", "a").isalnum()):
+        return "must consist of letters, digits, _ and - alone"
+    return ""
