@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final, Self, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, get_args
 
 import aiohttp
 from yarl import URL
@@ -27,6 +27,9 @@ from .resilience.policy import RetryPolicy
 from .resources.payment_methods import PaymentMethods
 from .secrets import Secret
 from .wire.dialects import Dialect
+
+if TYPE_CHECKING:
+    from .bulk import Bulk
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -176,6 +179,13 @@ class PerfectPay:
         self._root = root
         self._dialect: Dialect = dialect
         self.payment_methods = PaymentMethods(caller, dialect)
+
+    @property
+    def bulk(self) -> Bulk:
+        """Bulk work: the same operation on any number of cards."""
+        from .bulk import Bulk
+
+        return Bulk(self)
 
     async def request(
         self,

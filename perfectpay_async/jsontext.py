@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from .errors import InvalidRequestError, ResponseDecodingError
 from .secrets import MaskedBytes
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError("not a JSON number")
+
+
+# json.dumps and json.loads would make these anew on each call.
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def encode_json(value: object) -> MaskedBytes:
@@ -17,9 +26,7 @@ def encode_json(value: object) -> MaskedBytes:
             NaN, an infinity, a cycle. The message never quotes the value.
     """
     try:
-        return MaskedBytes(
-            json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-        )
+        return MaskedBytes(_ENCODER.encode(value).encode())
     except (TypeError, ValueError, RecursionError):
         del value  # it may hold a card number, and this frame is about to enter a traceback
     raise InvalidRequestError("the body must consist of values that JSON has", field="json")
@@ -32,9 +39,8 @@ def decode_json(body: bytes) -> Any:
         ResponseDecodingError: It is not UTF-8, not JSON, nested too deeply, or holds NaN or an
             infinity. The message never quotes the body.
     """
-    problem = ""
     try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+        return _DECODER.decode(body.decode())
     except UnicodeDecodeError:
         problem = "is not UTF-8"
     except RecursionError:
@@ -43,7 +49,3 @@ def decode_json(body: bytes) -> Any:
         problem = "is not valid JSON" if body.strip() else "is empty"
     del body  # it may hold a client secret, and this frame is about to enter a traceback
     raise ResponseDecodingError(f"the body of the answer {problem}")
-
-
-def _refuse_constant(_name: str) -> NoReturn:
-    raise ValueError("not a JSON number")
