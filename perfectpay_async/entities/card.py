@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
@@ -19,6 +19,14 @@ _NUMBER_LENGTHS: Final = range(8, 20)
 _CVC_LENGTHS: Final = range(3, 5)
 _LAST: Final = 4
 _GROUPING: Final = str.maketrans("", "", " -")
+_TEXTS: Final = (
+    "holder_name",
+    "nick_name",
+    "issuer",
+    "issuing_country",
+    "issuing_country_code",
+    "card_type",
+)
 
 
 @frozen(init=False)
@@ -74,24 +82,38 @@ class NewCard:
         card_type: str | None = None,
     ) -> None:
         # By hand, because the constructor that attrs would write holds the bare number in its
-        # frame while a check raises. These first two statements cannot fail.
-        number = Secret(number)
+        # frame while a check raises. Made complete before it is checked, so that it can be printed.
+        number = _without_grouping(Secret(number))
         cvc = None if cvc is None else Secret(cvc)
-        if not _is_expiry(expiry):
-            del expiry  # perhaps the number, in the wrong place
-            raise InvalidRequestError("expiry must be a CardExpiry", field="expiry")
+        expiry = _expiry_or_none(expiry)
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-            _checked_number(number),
-            expiry,
-            None if cvc is None else _checked_cvc(cvc),
-            checked("holder_name", holder_name, str),
-            checked("nick_name", nick_name, str),
-            None if network is None else CardNetwork(network),
-            checked("issuer", issuer, str),
-            checked("issuing_country", issuing_country, str),
-            checked("issuing_country_code", issuing_country_code, str),
-            checked("card_type", card_type, str),
+            number=number,
+            expiry=expiry,
+            cvc=cvc,
+            holder_name=holder_name,
+            nick_name=nick_name,
+            network=_network(network),
+            issuer=issuer,
+            issuing_country=issuing_country,
+            issuing_country_code=issuing_country_code,
+            card_type=card_type,
         )
+
+    def __attrs_post_init__(self) -> None:
+        if not _has_digits(self.number, _NUMBER_LENGTHS):
+            raise InvalidRequestError("number must be a string of 8 to 19 digits", field="number")
+        if not has_check_digit(self.number.reveal()):
+            raise InvalidRequestError(
+                "number must have a right check digit (Luhn); a digit may be mistyped",
+                field="number",
+            )
+        if self.cvc is not None and not _has_digits(self.cvc, _CVC_LENGTHS):
+            raise InvalidRequestError("cvc must be a string of 3 or 4 digits", field="cvc")
+        if _expiry_or_none(self.expiry) is None:
+            raise InvalidRequestError("expiry must be a CardExpiry", field="expiry")
+        checked("network", self.network, CardNetwork)
+        for name in _TEXTS:
+            checked(name, getattr(self, name), str)
 
     @property
     def last4(self) -> str:
@@ -147,7 +169,7 @@ class CardDetails(Entity):
         """
         if self.expiry_month is None or self.expiry_year is None:
             return None
-        year_digits: Literal[2, 4] = 4 if len(self.expiry_year) == 4 else 2  # noqa: PLR2004 - as it says
+        year_digits: Literal[2, 4] = 4 if self.expiry_year[2:] else 2
         try:
             return CardExpiry(self.expiry_month, self.expiry_year, year_digits)
         except InvalidRequestError:
@@ -160,25 +182,13 @@ class CardDetails(Entity):
         return last if len(last) == _LAST and is_digits(last) else None
 
 
-def _is_expiry(value: object) -> bool:
-    return isinstance(value, CardExpiry)
+def _expiry_or_none(value: object) -> Any:
+    """Drop what is no expiry: it could be the number, in the wrong place."""
+    return value if isinstance(value, CardExpiry) else None
 
 
-def _checked_number(number: Secret) -> Secret:
-    number = _without_grouping(number)
-    if not _has_digits(number, _NUMBER_LENGTHS):
-        raise InvalidRequestError("number must be a string of 8 to 19 digits", field="number")
-    if not has_check_digit(number.reveal()):
-        raise InvalidRequestError(
-            "number must have a right check digit (Luhn); a digit may be mistyped", field="number"
-        )
-    return number
-
-
-def _checked_cvc(cvc: Secret) -> Secret:
-    if not _has_digits(cvc, _CVC_LENGTHS):
-        raise InvalidRequestError("cvc must be a string of 3 or 4 digits", field="cvc")
-    return cvc
+def _network(value: object) -> Any:
+    return CardNetwork(value) if isinstance(value, str) else value
 
 
 def _without_grouping(number: Secret) -> Secret:

@@ -17,11 +17,10 @@ _CENTURY: Final = 2000
 _NUMBERS: Final = range(_CENTURY + 100)
 _MONTH: Final = re.compile(r"0?[1-9]|1[0-2]", re.ASCII)
 _YEAR: Final = re.compile(r"(?:20)?(?P<of_century>\d\d)", re.ASCII)
-_FORMS: Final = re.compile(
-    r"(?P<month>\d{1,2}) */ *(?P<year>\d{2}|\d{4})"  # 3/25, 03/25, 03 / 2025
-    r"|(?P<month2>\d{1,2})-(?P<year2>\d{4})"  # 03-2025
-    r"|(?P<year3>\d{4})-(?P<month3>\d{2})",  # 2025-03
-    re.ASCII,
+_FORMS: Final = (
+    re.compile(r"(?P<month>\d{1,2}) */ *(?P<year>\d{2}|\d{4})", re.ASCII),  # 3/25, 03 / 2025
+    re.compile(r"(?P<month>\d{1,2})-(?P<year>\d{4})", re.ASCII),  # 03-2025
+    re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})", re.ASCII),  # 2025-03
 )
 
 
@@ -53,19 +52,20 @@ class CardExpiry:
     year_digits: Literal[2, 4] = field(default=2, eq=False)
 
     def __init__(self, month: int | str, year: int | str, year_digits: Literal[2, 4] = 2) -> None:
-        month_number, full_year = _month(month), _full_year(year)
-        del month, year  # perhaps a card number from the wrong column, and this frame may raise
-        if month_number is None:
+        # Rebound first: what came from a wrong column, perhaps a card number, must not be in a
+        # frame that raises. And made complete before it is checked, so that it can be printed.
+        month, year = _month(month), _full_year(year)
+        self.__attrs_init__(month, year, year_digits)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    def __attrs_post_init__(self) -> None:
+        if not self.month:
             raise InvalidRequestError("expiry month must be 1 to 12", field="month")
-        if full_year is None:
+        if not self.year:
             raise InvalidRequestError(
                 "expiry year must be 2000 to 2099, or its last two digits", field="year"
             )
-        if year_digits not in {2, 4}:
+        if self.year_digits not in (2, 4):
             raise InvalidRequestError("year_digits must be 2 or 4", field="year_digits")
-        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-            month_number, full_year, year_digits
-        )
 
     @classmethod
     def parse(cls, text: str, year_digits: Literal[2, 4] = 2) -> CardExpiry:
@@ -129,21 +129,24 @@ def check_not_expired(expiry: CardExpiry, on: date) -> None:
 
 
 def _split(text: object) -> tuple[str, str] | None:
-    match = _FORMS.fullmatch(text.strip()) if isinstance(text, str) else None
-    if match is None:
-        return None
-    month, year, month2, year2, year3, month3 = match.groups()
-    return month or month2 or month3, year or year2 or year3
+    """Return the month and the year of a text, or None if it has none of the forms."""
+    if isinstance(text, str):
+        for form in _FORMS:
+            if match := form.fullmatch(text.strip()):
+                return match["month"], match["year"]
+    return None
 
 
-def _month(value: object) -> int | None:
+def _month(value: object) -> int:
+    """Return the month, or 0 if it is none."""
     match = _MONTH.fullmatch(_text(value))
-    return int(match[0]) if match else None
+    return int(match[0]) if match else 0
 
 
-def _full_year(value: object) -> int | None:
+def _full_year(value: object) -> int:
+    """Return the year in full, or 0 if it is none."""
     match = _YEAR.fullmatch(_text(value))
-    return _CENTURY + int(match["of_century"]) if match else None
+    return _CENTURY + int(match["of_century"]) if match else 0
 
 
 def _text(value: object) -> str:

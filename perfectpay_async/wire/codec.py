@@ -31,9 +31,10 @@ def decode_payment_method(response: Response, expected_id: str | None = None) ->
         ResponseDecodingError: The body is not a payment method, or not the one asked for.
     """
     method = _decode(response, PaymentMethod)
-    if expected_id is not None and method.payment_method_id != expected_id:
-        raise _another_method()
-    return method
+    if expected_id in (None, method.payment_method_id):
+        return method
+    del method  # it holds the body's values, and this frame enters a traceback
+    raise _another_method()
 
 
 def decode_payment_method_list(response: Response) -> PaymentMethodList:

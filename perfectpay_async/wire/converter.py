@@ -23,6 +23,7 @@ from .shapes import is_array, is_object, name_of
 if TYPE_CHECKING:
     from cattrs import Converter
 
+# cattrs hands a hook the value and the type. Ours know their type, and among them None will do.
 _Hook = Callable[[Any, Any], Any]
 
 # Ours, not the server's: a key of that name in an answer is an unknown one.
@@ -62,8 +63,10 @@ def converter() -> Converter:
     made.register_structure_hook(float, _number)
     made.register_structure_hook(datetime, _moment)
     made.register_structure_hook(Secret, _secret)
+    for enum in OpenEnum.__subclasses__():  # one by one: else the hooks of `str` would be theirs
+        made.register_structure_hook(enum, _open_enum(enum))
+        made.register_unstructure_hook(enum, str)
     made.register_structure_hook_func(_is_mapping, _mapping)
-    made.register_structure_hook_factory(_is_open_enum, _open_enum)
     made.register_structure_hook_factory(_is_tuple, _sequence)
     made.register_structure_hook_factory(_is_optional, _optional)
     made.register_structure_hook_factory(_is_surcharge_value, _surcharge_value)
@@ -71,7 +74,6 @@ def converter() -> Converter:
 
     made.register_unstructure_hook(datetime, _moment_text)
     made.register_unstructure_hook(FrozenMapping, dict)
-    made.register_unstructure_hook_func(_is_open_enum, str)
     made.register_unstructure_hook_factory(_is_entity, _entity_object)
     return made
 
@@ -127,7 +129,7 @@ def _moment_text(moment: datetime) -> str:
 
 
 def _secret(value: Any, _kind: object) -> Secret:
-    return Secret(_string(value, str))
+    return Secret(_string(value, None))
 
 
 def _mapping(value: Any, _kind: object) -> FrozenMapping:
@@ -148,8 +150,7 @@ def _open_enum(cls: type[OpenEnum]) -> _Hook:
 
 
 def _sequence(kind: Any, made: Converter) -> _Hook:
-    item = get_args(kind)[0]
-    hook = made.get_structure_hook(item)
+    hook: _Hook = made.get_structure_hook(get_args(kind)[0])
 
     def structure(value: Any, _kind: object) -> tuple[Any, ...]:
         if not is_array(value):
@@ -157,7 +158,7 @@ def _sequence(kind: Any, made: Converter) -> _Hook:
         items: list[Any] = []
         try:
             for raw in value:
-                items.append(hook(raw, item))  # noqa: PERF401 - its length is the index of the culprit
+                items.append(hook(raw, None))  # noqa: PERF401 - its length is the culprit's index
         except Mismatch as mismatch:
             mismatch.prepend(f"[{len(items)}]")
             raise
@@ -250,8 +251,8 @@ def _entity_object(cls: type[Entity], made: Converter) -> Callable[[Any], dict[s
 def _fields(cls: type[Entity]) -> tuple[list[Any], list[Any]]:
     """Return the fields that are on the wire and those that are not, with evaluated types."""
     entries: tuple[Any, ...] = attrs.fields(attrs.resolve_types(cls))
-    own = [entry for entry in entries if entry.name in _OWN_FIELDS]
-    return [entry for entry in entries if entry not in own], own
+    wire = [entry for entry in entries if entry.name not in _OWN_FIELDS]
+    return wire, [entry for entry in entries if entry.name in _OWN_FIELDS]
 
 
 def _slot_setter(cls: type[Entity], name: str) -> Callable[[Entity, Any], None]:
@@ -273,10 +274,6 @@ def _is_tuple(kind: Any) -> bool:
 
 def _is_mapping(kind: Any) -> bool:
     return get_origin(kind) is Mapping
-
-
-def _is_open_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, OpenEnum)
 
 
 def _is_entity(kind: Any) -> bool:

@@ -121,7 +121,7 @@ def _json_object(name: str, value: Mapping[str, object]) -> dict[str, object]:
     try:
         plain = dict(value)
         encode_json(plain)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, InvalidRequestError):
         pass
     else:
         return plain
