@@ -54,6 +54,7 @@ from .errors import (
 from .http.pipeline import Middleware, Middlewares, Next, pass_through
 from .http.transport import Transport
 from .messages import Operation, Request, Response
+from .middleware import RateLimit
 from .options import RequestOptions
 from .outcome import Attempt, GaveUp, Outcome
 from .resilience.backoff import WaitFullJitter
@@ -102,6 +103,7 @@ __all__ = [
     "PermissionDenied",
     "Phone",
     "PoolTimeout",
+    "RateLimit",
     "RateLimited",
     "Request",
     "RequestOptions",

@@ -16,11 +16,11 @@ from .http.address import Environment, resolve_address
 from .http.aiohttp_transport import AiohttpTransport
 from .http.caller import Caller
 from .http.judge import raise_for_error
-from .http.pipeline import Middlewares, Next, compose
+from .http.pipeline import Middleware, Middlewares, Next, compose, pass_through
 from .http.transport import Transport
 from .jsontext import encode_json
 from .messages import Operation, Response
-from .middleware import ApiKeyAuth, ApiKeyProvider, IdempotencyKey, LogCalls, Retry
+from .middleware import ApiKeyAuth, ApiKeyProvider, IdempotencyKey, LogCalls, RateLimit, Retry
 from .options import RequestOptions, check_seconds
 from .resilience.budget import RetryBudget
 from .resilience.policy import RetryPolicy
@@ -59,6 +59,7 @@ class PerfectPay:
         retry: When, how often and after which wait a failed attempt is repeated.
         retry_budget: Tokens that all calls share for retries, so that an outage is not
             multiplied. `RetryBudget(retry_cost=0, throttled_cost=0)` never refuses.
+        rate_limit: How fast and how many at once requests are sent; no limit by default.
         middlewares: Your own middlewares, and replacements for the default ones.
         dialect: Form of the request bodies: "perfectpay" as its documentation shows them, or
             "hyperswitch" for a server that takes the stock Hyperswitch v1 form.
@@ -95,6 +96,7 @@ class PerfectPay:
         attempt_timeout: float = 10.0,
         retry: RetryPolicy | None = None,
         retry_budget: RetryBudget | None = None,
+        rate_limit: RateLimit | None = None,
         middlewares: Middlewares | None = None,
         dialect: Dialect = "perfectpay",
         max_connections: int = 100,
@@ -125,6 +127,7 @@ class PerfectPay:
             middlewares or Middlewares(),
             auth=ApiKeyAuth(api_key),
             retry=Retry(retry or RetryPolicy(), self.retry_budget),
+            rate_limit=rate_limit or pass_through,
             transport=self._transport,
         )
         self._attach(Caller(pipeline, root, options), root, dialect)
@@ -255,8 +258,15 @@ class PerfectPay:
         raise TypeError("a PerfectPay client cannot be pickled; make one in each process")
 
 
-def _compose(chosen: Middlewares, *, auth: ApiKeyAuth, retry: Retry, transport: Transport) -> Next:
-    attempt = compose([chosen.auth or auth, *chosen.attempt], transport.send)
+def _compose(
+    chosen: Middlewares,
+    *,
+    auth: Middleware,
+    retry: Middleware,
+    rate_limit: Middleware,
+    transport: Transport,
+) -> Next:
+    attempt = compose([rate_limit, chosen.auth or auth, *chosen.attempt], transport.send)
     return compose(
         [
             chosen.logging or LogCalls(),

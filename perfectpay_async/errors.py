@@ -54,6 +54,7 @@ _MEANING: Final = {
     Outcome.REFUSED: "nothing was changed",
     Outcome.UNKNOWN: "it is unknown whether the server applied it",
 }
+_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _GAVE_UP: Final = {
     GaveUp.UNSAFE: "not repeated, because that could do it twice",
     GaveUp.DEADLINE: "the next wait would pass the deadline",
@@ -80,6 +81,8 @@ class PerfectPayError(Exception):
         body: The answer's text with everything that looks like a secret masked, cut to 2,000
             characters.
         gave_up: Why the call was not repeated (again).
+        candidates: Ids of the payment methods that a create may have saved, after
+            `on_unknown="reconcile"` could not tell.
     """
 
     default_outcome: ClassVar[Outcome] = Outcome.NOT_SENT
@@ -99,6 +102,7 @@ class PerfectPayError(Exception):
         self.retry_after: float | None = None
         self.body: str | None = None
         self.gave_up: GaveUp | None = None
+        self.candidates: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -241,6 +245,11 @@ class ApiError(PerfectPayError):
 
     default_outcome = Outcome.REFUSED
 
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the status is one that passes: 408, 425, 429, 500, 502, 503 or 504."""
+        return self.status in _PASSING
+
 
 class BadRequest(ApiError):
     """400: the server refused the request's content."""
@@ -277,7 +286,6 @@ class UnprocessableEntity(ApiError):
 class RateLimited(ApiError):
     """429: too many requests. Always safe to repeat: it was refused before it was handled."""
 
-    default_retryable = True
     advice = "slow down"
 
 
@@ -285,8 +293,3 @@ class ServerError(ApiError):
     """5xx: the server failed; it may or may not have applied the request."""
 
     default_outcome = Outcome.UNKNOWN
-
-    @property
-    def is_retryable(self) -> bool:
-        """Whether the status is one that passes: 500, 502, 503 or 504."""
-        return self.status in {500, 502, 503, 504}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
+from attrs import evolve
 from yarl import URL
 
 from perfectpay_async._version import __version__
@@ -46,6 +48,17 @@ class Caller:
     def with_options(self, options: RequestOptions) -> Caller:
         """Return a caller on the same pipeline with other defaults."""
         return Caller(self._pipeline, self._root, options.over(self._options))
+
+    def until(self, options: RequestOptions | None) -> Callable[[], RequestOptions]:
+        """Return a function that gives the options of the next of several calls.
+
+        The calls share one deadline, which starts now: each gets what is left of it.
+        """
+        chosen = self._options if options is None else options.over(self._options)
+        now = asyncio.get_running_loop().time
+        end = now() + (chosen.deadline or math.inf)
+        # A call that has no time left at all ends at once with DeadlineExceeded, as it should.
+        return lambda: evolve(chosen, deadline=max(end - now(), 1e-9))
 
     async def call(
         self,
@@ -88,8 +101,8 @@ class Caller:
             self._headers if body is None else self._json_headers,
             body,
             started,
-            started + (chosen.deadline or float("inf")),
-            chosen.attempt_timeout or float("inf"),
+            started + (chosen.deadline or math.inf),
+            chosen.attempt_timeout or math.inf,
             1,
             chosen.idempotency_key,
             chosen.retry,

@@ -2,7 +2,7 @@
 
 ```
 once per call:     logging · idempotency · Middlewares.call · retry
-once per attempt:  auth · Middlewares.attempt · transport
+once per attempt:  rate limit · auth · Middlewares.attempt · transport
 ```
 Two levels answer the question "once, or on every attempt?", which the order of a list cannot.
 """

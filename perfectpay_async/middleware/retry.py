@@ -147,12 +147,8 @@ def _outcome_of(failure: Exception) -> Outcome:
 
 
 def _is_safe(request: Request, failure: Exception) -> bool:
-    # A 429 was refused before it was handled, and what was not sent cannot have been applied.
-    return (
-        request.operation.repeatable
-        or _outcome_of(failure) is Outcome.NOT_SENT
-        or isinstance(failure, RateLimited)
-    )
+    # What was refused or never sent has changed nothing.
+    return request.operation.repeatable or _outcome_of(failure) is not Outcome.UNKNOWN
 
 
 def _record(

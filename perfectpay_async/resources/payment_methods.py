@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from perfectpay_async.entities import (
     Address,
@@ -32,6 +32,8 @@ from perfectpay_async.wire.codec import (
     decode_payment_method_list,
 )
 from perfectpay_async.wire.dialects import Dialect, create_body, update_body
+
+from .reconcile import create_or_find
 
 CREATE: Final = Operation(
     "payment_methods.create", "POST", "/payment_methods", repeatable=False, idempotent_key=True
@@ -101,12 +103,16 @@ class PaymentMethods:
         payment_method_type: PaymentMethodType | str | None = None,
         metadata: Mapping[str, object] | None = None,
         billing: Address | None = None,
+        on_unknown: Literal["raise", "reconcile"] = "raise",
         options: RequestOptions | None = None,
     ) -> PaymentMethod:
         """Save a card for a customer.
 
         `POST /payment_methods`. It is not repeated after an unknown outcome: the server honours no
-        idempotency key, so a second card could be the result.
+        idempotency key, so a second card could be the result. With `on_unknown="reconcile"` the
+        customer's methods are listed before, and after an unknown outcome again: when exactly one
+        has appeared, or changed, that has the card's last four digits, expiry and holder, it is
+        what was saved, and is returned.
 
         Args:
             customer_id: Whose card it is; the customer must exist.
@@ -114,6 +120,8 @@ class PaymentMethods:
             payment_method_type: "credit" or "debit".
             metadata: Your own data, stored with the method.
             billing: Billing address, phone and e-mail.
+            on_unknown: "raise" raises after an unknown outcome; "reconcile" costs one list call
+                more, and looks first. The deadline covers all of it.
             options: Settings of this call alone.
 
         Returns:
@@ -123,6 +131,8 @@ class PaymentMethods:
             BadRequest: The server refused the card, for instance for its expiry (`IR_16`).
             NotFound: The customer does not exist (`HE_02`).
             UnprocessableEntity: The type does not fit a card (`IR_06`).
+            PerfectPayError: With outcome UNKNOWN, the card may have been saved. After
+                "reconcile", `candidates` holds the ids that could be it: none, or several.
         """
         check_customer_id(customer_id)
         if type(card) is not NewCard:
@@ -137,14 +147,21 @@ class PaymentMethods:
             metadata=metadata,
             billing=billing,
         )
-        return await self._caller.call(
+        create = partial(
+            self._caller.call,
             CREATE,
             "/payment_methods",
             decode_payment_method,
             body=encode_json(body),
             sensitive=(card.number, card.cvc) if card.cvc else (card.number,),
-            options=options,
         )
+        if on_unknown == "raise":
+            return await create(options=options)
+        if on_unknown != "reconcile":
+            raise InvalidRequestError(
+                "on_unknown must be 'raise' or 'reconcile'", field="on_unknown"
+            )
+        return await create_or_find(self, customer_id, card, create, self._caller.until(options))
 
     async def retrieve(
         self, payment_method_id: str, *, options: RequestOptions | None = None
