@@ -6,13 +6,17 @@ from perfectpay_async.errors import ConfigurationError
 from perfectpay_async.resilience.policy import RetryPolicy
 
 
+async def always(value: object) -> bool:
+    return True
+
+
 @pytest.mark.parametrize(
     "strategy",
     [
         tenacity.retry_if_result(lambda value: True),
         tenacity.retry_if_not_result(lambda value: True),
         tenacity.retry_if_exception_type(OSError) | tenacity.retry_if_result(lambda value: True),
-        async_retry_if_result(lambda value: True),
+        async_retry_if_result(always),
     ],
 )
 def test_a_strategy_that_judges_results_is_refused(strategy):
