@@ -1,0 +1,77 @@
+"""The account of a run: for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import attrs
+from rich.console import Console
+
+from perfectpay_async.bulk import BulkReport, RowResult, Verdict
+
+SCHEMA: Final = 1
+"""Version of the JSON account. New keys may be added to it; a changed meaning makes a new one."""
+
+_SHOWN: Final = 20
+_STYLES: Final = {
+    Verdict.OK: "green",
+    Verdict.REJECTED: "red",
+    Verdict.EXHAUSTED: "red",
+    Verdict.UNKNOWN: "yellow",
+    Verdict.INVALID: "red",
+}
+
+
+def print_account(console: Console, report: BulkReport) -> None:
+    """Print the account for people."""
+    rate = report.rows / report.elapsed if report.elapsed else 0.0
+    console.print(
+        f"{report.rows:,} rows in {report.elapsed:.1f} s, {rate:,.0f} rows/s: "
+        f"{report.attempts:,} requests, {report.requests_per_second:,.0f}/s, "
+        f"{report.retried:,} rows retried"
+    )
+    for verdict in Verdict:
+        count: int = getattr(report, verdict.value)
+        style = _STYLES[verdict] if count else "dim"
+        console.print(f"  {verdict.value:<11} {count:>11,}", style=style)
+    if report.not_started != 0:
+        left = "not counted" if report.not_started is None else f"{report.not_started:,}"
+        console.print(f"  {'not started':<11} {left:>11}", style="yellow")
+
+
+def print_problems(console: Console, report: BulkReport) -> None:
+    """Print the first rows that are not ok, and why the run ended early."""
+    for result in report.problems[:_SHOWN]:
+        console.print(_problem(result), markup=False)
+    if report.problem_count > _SHOWN:
+        console.print(f"... and {report.problem_count - _SHOWN:,} more rows that are not ok")
+    if report.stopped_by is not None:
+        console.print(f"Stopped: {report.stopped_by}", markup=False, style="red")
+
+
+def account_json(report: BulkReport) -> str:
+    """Return the account as one JSON object."""
+    stopped_by = report.stopped_by
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "rows": report.rows,
+            **{verdict.value: getattr(report, verdict.value) for verdict in Verdict},
+            "not_started": report.not_started,
+            "retried": report.retried,
+            "requests": report.attempts,
+            "elapsed": round(report.elapsed, 3),
+            "requests_per_second": round(report.requests_per_second, 1),
+            "stopped_by": None if stopped_by is None else type(stopped_by).__name__,
+            "problem_count": report.problem_count,
+            "problems": [attrs.asdict(result) for result in report.problems],
+        }
+    )
+
+
+def _problem(result: RowResult) -> str:
+    card = "" if result.payment_method_id is None else f", {result.payment_method_id}"
+    after = f" after {result.attempts} attempts" if result.attempts > 1 else ""
+    quote = f" (request id {result.request_id})" if result.request_id else ""
+    return f"line {result.number}{card}: {result.verdict}{after}: {result.message}{quote}"

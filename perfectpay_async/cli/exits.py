@@ -1,0 +1,44 @@
+"""How the command ends: its exit codes, and errors that carry one."""
+
+from __future__ import annotations
+
+import signal
+from enum import IntEnum
+
+import click
+
+
+class ExitCode(IntEnum):
+    """The exit codes. Scripts rely on them: they never change their meaning.
+
+    Attributes:
+        DONE: Every row was applied (`demo`: everything was proven).
+        NOT_ALL_DONE: It finished, but some rows were not applied.
+        USAGE: The command was called wrongly, or not confirmed. Nothing was sent.
+        INPUT_REFUSED: The input was refused and nothing was sent.
+        CREDENTIALS: The key is missing, malformed, refused or not allowed to do this.
+        BUG: An error of this program.
+        INTERRUPTED: Ended by SIGINT (Ctrl-C).
+        TERMINATED: Ended by SIGTERM.
+    """
+
+    DONE = 0
+    NOT_ALL_DONE = 1
+    USAGE = 2
+    INPUT_REFUSED = 3
+    CREDENTIALS = 4
+    BUG = 70
+    INTERRUPTED = 128 + signal.SIGINT
+    TERMINATED = 128 + signal.SIGTERM
+
+
+class InputNotTaken(click.ClickException):
+    """The input was refused before anything was sent."""
+
+    exit_code = ExitCode.INPUT_REFUSED
+
+
+class KeyNotTaken(click.ClickException):
+    """There is no key, or one that cannot be sent."""
+
+    exit_code = ExitCode.CREDENTIALS

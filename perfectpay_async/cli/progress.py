@@ -1,0 +1,81 @@
+"""Progress on stderr: a live bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from perfectpay_async.bulk import Tally, Verdict
+
+LINE_EVERY: Final = 10.0
+_BAR_EVERY: Final = 0.1
+_BAR_WIDTH: Final = 16
+
+
+@asynccontextmanager
+async def show_progress(
+    tally: Tally, total: int | None, console: Console | None
+) -> AsyncGenerator[None]:
+    """Show what `tally` counts for as long as the context is open.
+
+    Args:
+        tally: Counts the results.
+        total: Rows of the input, or None when it is not known.
+        console: Where to show it, or None for nowhere.
+    """
+    if console is None:
+        yield
+        return
+    show = _show_bar if console.is_interactive else _show_lines
+    task = asyncio.create_task(show(tally, total, console))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _show_bar(tally: Tally, total: int | None, console: Console) -> None:
+    columns = (BarColumn(_BAR_WIDTH), TextColumn("{task.fields[text]}"), TimeElapsedColumn())
+    # Without rich's own thread: a bar that moves while the event loop hangs would be a lie.
+    with Progress(*columns, console=console, auto_refresh=False) as progress:
+        bar = progress.add_task("", total=total, text="")
+        shown = progress.tasks[0]
+
+        def draw() -> None:
+            text = _text(tally, total, shown.finished_speed or shown.speed or 0.0)
+            progress.update(bar, completed=tally.rows, text=text, refresh=True)
+
+        try:
+            while True:
+                draw()
+                await asyncio.sleep(_BAR_EVERY)
+        finally:
+            draw()
+
+
+async def _show_lines(tally: Tally, total: int | None, console: Console) -> None:
+    shown = 0
+    while True:
+        await asyncio.sleep(LINE_EVERY)
+        rows = tally.rows
+        console.print(
+            _text(tally, total, (rows - shown) / LINE_EVERY), highlight=False, soft_wrap=True
+        )
+        shown = rows
+
+
+def _text(tally: Tally, total: int | None, rate: float) -> str:
+    counts = tally.counts
+    failed = counts[Verdict.REJECTED] + counts[Verdict.EXHAUSTED] + counts[Verdict.INVALID]
+    rows = f"{tally.rows:,}" if total is None else f"{tally.rows:,}/{total:,}"
+    return (
+        f"{rows} rows  {rate:,.0f}/s  ok {counts[Verdict.OK]:,}  retried {tally.retried:,}  "
+        f"failed {failed:,}  unknown {counts[Verdict.UNKNOWN]:,}"
+    )

@@ -1,0 +1,76 @@
+"""A sandbox in a thread, so that commands can run in the foreground as they do in a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from perfectpay_async.sandbox import Sandbox
+
+HEADER = "payment_method_id,exp_month,exp_year\n"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = Sandbox()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(5)
+    yield server
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment variables that point the commands at the sandbox."""
+    monkeypatch.delenv("PERFECTPAY_ENVIRONMENT", raising=False)
+    monkeypatch.setenv("PERFECTPAY_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("PERFECTPAY_BASE_URL", sandbox.url)
+    return monkeypatch
+
+
+@pytest.fixture
+def write_csv(tmp_path: Path) -> Callable[..., str]:
+    """Writes a file of expiries: ids get a good new one, other lines are taken as they are."""
+
+    def write(*lines: str, header: str = HEADER) -> str:
+        path = tmp_path / "cards.csv"
+        rows = [line if "," in line else f"{line},12,31" for line in lines]
+        path.write_text(header + "".join(f"{row}\n" for row in rows))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from perfectpay_async.cli import main; main()", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **settings},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

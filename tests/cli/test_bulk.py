@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+import time
+
+import pytest
+
+from perfectpay_async.cli.app import run
+from perfectpay_async.sandbox import Fault
+
+
+def wait_for(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+CARD_NUMBER = "4242424242424242"
+UPDATE = "payment_methods.update"
+NOT_FOUND = (
+    "the server answered 404 Not Found (HE_02: Payment method does not exist in our records)"
+)
+
+
+@pytest.fixture(autouse=True)
+def _environment(environment):
+    return environment
+
+
+class TestExitCodes:
+    def test_all_rows_done_is_0(self, sandbox, write_csv, capsys):
+        ids = sandbox.seed_cards(50)
+
+        assert run(["bulk", "run", write_csv(*ids)]) == 0
+
+        shown = capsys.readouterr()
+        assert {sandbox.ledger.expiry_of(card) for card in ids} == {("12", "31")}
+        assert shown.out.splitlines()[0].startswith("50 rows in ")
+        assert [line.split() for line in shown.out.splitlines()[1:]] == [
+            ["ok", "50"],
+            ["rejected", "0"],
+            ["exhausted", "0"],
+            ["unknown", "0"],
+            ["invalid", "0"],
+        ]
+        assert shown.err == ""
+
+    def test_a_file_without_rows_is_done(self, write_csv):
+        assert run(["bulk", "run", write_csv()]) == 0
+
+    def test_some_rows_not_done_is_1_and_they_are_named(self, sandbox, write_csv, capsys):
+        (card,) = sandbox.seed_cards(1)
+        file = write_csv(card, "pm_gone", f"{card},13,31", f"{card},1,2001")
+
+        assert run(["bulk", "run", file]) == 1
+
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[0] == "1 of 4 rows break a rule and will not be sent."
+        assert sorted(line.split(" (request id")[0] for line in lines[1:]) == [
+            f"line 3, pm_gone: rejected: {NOT_FOUND}",
+            "line 4: invalid: exp_month must be 1 to 12",
+            f"line 5, {card}: invalid: expiry must not be in the past",
+        ]
+
+    def test_many_problems_are_cut(self, write_csv, capsys):
+        assert run(["bulk", "run", write_csv(*["pm_1,0,31"] * 25)]) == 1
+        assert capsys.readouterr().err.splitlines()[-1] == "... and 5 more rows that are not ok"
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--environment", "sandbox", "--base-url", "https://x"], "not both"),
+            (["--base-url", "http://example.com"], "base_url must use https"),
+            (["--environment", "moon"], "--environment"),
+            (["--concurrency", "0"], "--concurrency"),
+            (["--environment", "production"], "api.perfectpay.ai is not a sandbox: say --yes"),
+            (["--base-url", "https://pay.example.com"], "pay.example.com is not a sandbox"),
+        ],
+    )
+    def test_wrong_usage_is_2(self, sandbox, write_csv, capsys, arguments, sentence):
+        assert run(["bulk", "run", write_csv(*sandbox.seed_cards(1)), *arguments]) == 2
+        assert sentence in capsys.readouterr().err
+        assert sandbox.ledger.requests == []
+
+    def test_no_address_is_2(self, environment, write_csv, capsys):
+        environment.delenv("PERFECTPAY_BASE_URL")
+
+        assert run(["bulk", "run", write_csv("pm_1")]) == 2
+        assert "say where to send it: --environment sandbox" in capsys.readouterr().err
+
+    def test_a_missing_file_is_2(self, tmp_path):
+        assert run(["bulk", "run", str(tmp_path / "none.csv")]) == 2
+
+    @pytest.mark.parametrize(
+        ("lines", "sentence"),
+        [
+            ([f"{CARD_NUMBER},12,31"], "line 3, column 1 (payment_method_id)"),
+            (['"pm_1,1,31'], "line 3: quotes are out of place"),
+        ],
+    )
+    def test_input_refused_is_3_and_nothing_is_sent(
+        self, sandbox, write_csv, capsys, lines, sentence
+    ):
+        assert run(["bulk", "run", write_csv("pm_1", *lines)]) == 3
+
+        shown = capsys.readouterr()
+        assert shown.err.startswith(f"Error: {sentence}")
+        assert shown.out == ""
+        assert CARD_NUMBER not in shown.err
+        assert sandbox.ledger.requests == []
+
+    def test_so_is_a_wrong_header(self, write_csv, capsys):
+        assert run(["bulk", "run", write_csv(header="id,exp_month,exp_year\n")]) == 3
+        assert "the header lacks the column payment_method_id" in capsys.readouterr().err
+
+    def test_no_key_is_4(self, environment, write_csv, capsys):
+        environment.delenv("PERFECTPAY_API_KEY")
+
+        assert run(["bulk", "run", write_csv("pm_1")]) == 4
+        assert "PERFECTPAY_API_KEY is not set" in capsys.readouterr().err
+
+    def test_a_malformed_key_is_4_and_not_shown(self, environment, write_csv, capsys):
+        environment.setenv("PERFECTPAY_API_KEY", "snd_with space")
+
+        assert run(["bulk", "run", write_csv("pm_1")]) == 4
+        assert "snd_with" not in capsys.readouterr().err
+
+    def test_a_refused_key_is_4_with_the_account(self, environment, sandbox, write_csv, capsys):
+        environment.setenv("PERFECTPAY_API_KEY", "snd_wrong_key")
+        ids = sandbox.seed_cards(100)
+
+        assert run(["bulk", "run", write_csv(*ids), "--concurrency", "4"]) == 4
+
+        shown = capsys.readouterr()
+        assert "Stopped: payment_methods.update: the server answered 401" in shown.err
+        assert shown.out.splitlines()[-1].split() == ["not", "started", "96"]
+        assert "snd_wrong_key" not in shown.err + shown.out
+
+
+class TestAddress:
+    def test_production_is_changed_with_yes(self, environment, sandbox, write_csv):
+        environment.setattr("perfectpay_async.cli.bulk.is_sandbox", lambda _address: False)
+
+        assert run(["bulk", "run", write_csv(*sandbox.seed_cards(1)), "--yes"]) == 0
+
+    @pytest.mark.parametrize(("typed", "code"), [("127.0.0.1", 0), ("yes", 2), ("", 2)])
+    def test_or_when_its_name_is_typed(self, environment, sandbox, write_csv, typed, code):
+        environment.setattr("perfectpay_async.cli.bulk.is_sandbox", lambda _address: False)
+        terminal = io.StringIO(f"{typed}\n")
+        terminal.isatty = lambda: True
+        environment.setattr(sys, "stdin", terminal)
+
+        assert run(["bulk", "run", write_csv(*sandbox.seed_cards(3))]) == code
+
+        assert len(sandbox.ledger.writes) == (0 if code else 3)
+
+    def test_the_environment_variables_say_where(self, environment, write_csv, capsys):
+        environment.delenv("PERFECTPAY_BASE_URL")
+        environment.setenv("PERFECTPAY_ENVIRONMENT", "production")
+
+        assert run(["bulk", "run", write_csv("pm_1")]) == 2
+        assert "api.perfectpay.ai is not a sandbox" in capsys.readouterr().err
+
+    def test_an_option_wins_over_them(self, environment, sandbox, write_csv):
+        environment.setenv("PERFECTPAY_BASE_URL", "https://elsewhere.example.com")
+
+        file = write_csv(*sandbox.seed_cards(1))
+        assert run(["bulk", "run", file, "--base-url", sandbox.url]) == 0
+
+
+class TestJson:
+    def test_it_is_one_object_with_the_whole_account(self, sandbox, write_csv, capsys):
+        (card,) = sandbox.seed_cards(1)
+
+        assert run(["bulk", "run", write_csv(card, "pm_gone"), "--json"]) == 1
+
+        account = json.loads(capsys.readouterr().out)
+        elapsed, rate = account.pop("elapsed"), account.pop("requests_per_second")
+        (problem,) = account.pop("problems")
+        assert elapsed > 0
+        assert rate > 0
+        assert account == {
+            "schema": 1,
+            "rows": 2,
+            "ok": 1,
+            "rejected": 1,
+            "exhausted": 0,
+            "unknown": 0,
+            "invalid": 0,
+            "not_started": 0,
+            "retried": 0,
+            "requests": 2,
+            "stopped_by": None,
+            "problem_count": 1,
+        }
+        assert problem.pop("elapsed") > 0
+        assert problem.pop("request_id")
+        assert problem == {
+            "number": 3,
+            "payment_method_id": "pm_gone",
+            "verdict": "rejected",
+            "attempts": 1,
+            "status": 404,
+            "code": "HE_02",
+            "message": NOT_FOUND,
+        }
+
+    def test_a_refused_key_is_named(self, environment, sandbox, write_csv, capsys):
+        environment.setenv("PERFECTPAY_API_KEY", "snd_wrong_key")
+
+        assert run(["bulk", "run", write_csv(*sandbox.seed_cards(1)), "--json"]) == 4
+        assert json.loads(capsys.readouterr().out)["stopped_by"] == "AuthenticationError"
+
+
+class TestFaults:
+    def test_a_short_outage_costs_no_row(self, sandbox, write_csv, capsys):
+        ids = sandbox.seed_cards(300)
+        sandbox.faults.add(Fault.status(503, times=100, operation=UPDATE))
+
+        assert run(["bulk", "run", write_csv(*ids), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["retried"] >= 64
+
+    def test_attempts_are_as_many_as_asked_for(self, sandbox, write_csv, capsys):
+        ids = sandbox.seed_cards(3)
+        sandbox.faults.add(Fault.status(503, operation=UPDATE))
+
+        assert run(["bulk", "run", write_csv(*ids), "--attempts", "2", "--json"]) == 1
+
+        account = json.loads(capsys.readouterr().out)
+        assert (account["unknown"], account["requests"]) == (3, 6)
+
+
+class TestStdin:
+    def test_rows_are_sent_as_they_come(self, sandbox, start):
+        first, second = sandbox.seed_cards(2)
+        process = start("bulk", "run", "-", "--json")
+        process.stdin.write(f"payment_method_id,exp_month,exp_year\n{first},12,31\n")
+        process.stdin.flush()
+        wait_for(lambda: sandbox.ledger.writes)
+        process.stdin.write(f"{second},12,31\n")
+
+        out, err = process.communicate(timeout=10)
+
+        assert process.returncode == 0, err
+        assert json.loads(out)["ok"] == 2
+
+    def test_a_refusal_halfway_tells_what_was_done(self, sandbox, start):
+        (card,) = sandbox.seed_cards(1)
+        process = start("bulk", "run", "-", "--json")
+
+        out, err = process.communicate(
+            f"payment_method_id,exp_month,exp_year\n{card},12,31\n{CARD_NUMBER},12,31\n", timeout=10
+        )
+
+        account = json.loads(out)
+        assert process.returncode == 1
+        assert (account["ok"], account["not_started"]) == (1, None)
+        assert "Error: line 3, column 1 (payment_method_id) looks like a card number" in err
+        assert CARD_NUMBER not in err
+
+    def test_a_refusal_at_once_is_3(self, start):
+        process = start("bulk", "run", "-")
+
+        _, err = process.communicate("nonsense\n", timeout=10)
+
+        assert process.returncode == 3
+        assert "the header lacks the column payment_method_id" in err
+
+    def test_it_cannot_be_confirmed(self, capsys):
+        assert run(["bulk", "run", "-", "--environment", "production"]) == 2
+        assert "say --yes" in capsys.readouterr().err
+
+
+class TestSignals:
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_a_signal_finishes_what_is_under_way(self, sandbox, write_csv, start, number, code):
+        ids = sandbox.seed_cards(500)
+        sandbox.faults.add(Fault.latency(0.3))
+        process = start("bulk", "run", write_csv(*ids), "--json", "--concurrency", "8")
+        wait_for(lambda: len(sandbox.ledger.requests) > 8)
+
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+
+        account = json.loads(out)
+        assert process.returncode == code, err
+        assert "Finishing what is under way" in err
+        assert account["ok"] == account["rows"] == len(sandbox.ledger.writes)
+        assert account["not_started"] == 500 - account["ok"]
+
+    def test_a_second_signal_abandons_it(self, sandbox, write_csv, start):
+        ids = sandbox.seed_cards(10)
+        sandbox.faults.add(Fault.stall())
+        process = start("bulk", "run", write_csv(*ids), "--json", "--concurrency", "4")
+        wait_for(lambda: len(sandbox.ledger.requests) == 4)
+
+        process.send_signal(signal.SIGINT)
+        assert "Finishing" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+
+        account = json.loads(out)
+        assert process.returncode == 130
+        assert (account["unknown"], account["not_started"]) == (4, 6)
+
+    def test_it_does_not_wait_for_a_silent_stdin(self, sandbox, start):
+        (card,) = sandbox.seed_cards(1)
+        process = start("bulk", "run", "-", "--json")
+        process.stdin.write(f"payment_method_id,exp_month,exp_year\n{card},12,31\n")
+        process.stdin.flush()
+        wait_for(lambda: sandbox.ledger.writes)
+
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=10)
+
+        assert process.returncode == 130
+        assert json.loads(process.stdout.read())["ok"] == 1
+
+
+def test_a_reader_that_has_gone_is_no_bug_of_ours(sandbox, write_csv, start):
+    process = start("bulk", "run", write_csv(*sandbox.seed_cards(1)), "--json")
+    process.stdout.close()
+    process.stdout = None
+
+    _, err = process.communicate(timeout=10)
+
+    assert process.returncode == 1
+    assert err == ""

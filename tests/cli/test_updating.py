@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from perfectpay_async import CardExpiry, PerfectPay
+from perfectpay_async.bulk import ExpiryRow
+from perfectpay_async.cli import updating
+from perfectpay_async.cli.feed import Feed
+from perfectpay_async.cli.updating import update_cards
+from perfectpay_async.sandbox import Fault, Sandbox
+
+
+@pytest.fixture
+async def server():
+    async with Sandbox() as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server):
+    async with PerfectPay(server.api_key, base_url=server.url) as client:
+        yield client
+
+
+async def test_rows_that_do_not_end_in_the_grace_time_are_abandoned(server, client, monkeypatch):
+    monkeypatch.setattr(updating, "GRACE", 0.1)
+    stalled, *others = server.seed_cards(6)
+    server.faults.add(Fault.stall(id=stalled), Fault.latency(0.05))
+    rows = [ExpiryRow(2, card, CardExpiry(12, 2031)) for card in (stalled, *others)]
+    asyncio.get_running_loop().call_later(0.02, os.kill, os.getpid(), signal.SIGTERM)
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    ending = await update_cards(
+        client, Feed(iter(rows)), total=6, concurrency=3, attempts=3, console=None
+    )
+
+    report = ending.report
+    assert ending.exit_code == 143
+    assert (report.ok, report.unknown, report.not_started) == (2, 1, 3)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
