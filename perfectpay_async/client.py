@@ -188,7 +188,7 @@ class PerfectPay:
         """Bulk work: the same operation on any number of cards."""
         from .bulk import Bulk
 
-        return Bulk(self)
+        return Bulk(self.payment_methods)
 
     async def request(
         self,

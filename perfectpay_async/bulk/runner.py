@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterable, Callable, Iterable, Sized
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from tenacity import stop_after_attempt
 
@@ -23,15 +23,13 @@ from perfectpay_async.errors import (
 )
 from perfectpay_async.options import RequestOptions
 from perfectpay_async.outcome import Outcome
+from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.resources.payment_methods import UPDATE, PaymentMethods
 
 from .driver import Driver
 from .report import BulkReport, RowResult, Tally, Verdict
 from .rows import BadRow, ExpiryRow, Row, RowLike, Rows
-
-if TYPE_CHECKING:
-    from perfectpay_async.client import PerfectPay
 
 OnResult: TypeAlias = Callable[[RowResult], None]
 
@@ -53,11 +51,11 @@ class Bulk:
     """Bulk operations of a client.
 
     Args:
-        client: Sends the calls.
+        payment_methods: Sends the calls.
     """
 
-    def __init__(self, client: PerfectPay) -> None:
-        self._payment_methods = client.payment_methods
+    def __init__(self, payment_methods: PaymentMethods) -> None:
+        self._payment_methods = payment_methods
 
     async def update_expiries(
         self,
@@ -101,7 +99,10 @@ class Bulk:
         _check_count("concurrency", concurrency)
         _check_count("attempts", attempts)
         RequestOptions(deadline=deadline)  # refuses a bad value here and not at the first row
-        policy = RetryPolicy(stop=stop_after_attempt(attempts))
+        # A bulk run cannot multiply the load of an outage: its workers wait before they repeat, and
+        # there are never more of them. Refused retries would only fail the rows faster.
+        unlimited = RetryBudget(retry_cost=0, throttled_cost=0)
+        policy = RetryPolicy(stop=stop_after_attempt(attempts), budget=unlimited)
         run = _Run(self._payment_methods, rows, policy, deadline, on_result)
         return await run.to_the_end(concurrency)
 

@@ -11,7 +11,6 @@ from yarl import URL
 from perfectpay_async.client import PerfectPay
 from perfectpay_async.errors import ConfigurationError
 from perfectpay_async.http.address import ENVIRONMENTS, is_loopback, resolve_address
-from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.secrets import Secret
 
 from .exits import KeyNotTaken
@@ -61,12 +60,7 @@ def bulk_client(key: Secret | str, address: URL | str, concurrency: int) -> Perf
     Raises:
         KeyNotTaken: The key has characters that no key has.
     """
-    # A bulk run cannot multiply the load of an outage: its workers wait before they repeat, and
-    # there are never more of them. Without retries they would only fail the rows faster.
-    unlimited = RetryBudget(retry_cost=0, throttled_cost=0)
     try:
-        return PerfectPay(
-            key, base_url=str(address), max_connections=concurrency, retry_budget=unlimited
-        )
+        return PerfectPay(key, base_url=str(address), max_connections=concurrency)
     except ConfigurationError as error:
         raise KeyNotTaken(error.message) from error

@@ -38,7 +38,7 @@ class Retry:
 
     Args:
         policy: What to repeat, when and how often. A call's own policy takes its place.
-        budget: Tokens shared by all calls.
+        budget: Tokens shared by all calls, but for those whose policy brings its own.
         uniform: Draws from an interval; injected by tests.
         sleep: Waits; injected by tests.
     """
@@ -63,7 +63,8 @@ class Retry:
         except Exception as error:
             failure = error
         else:
-            self._budget.refund(self._budget.success_refund)
+            budget = self._budget_of(request.retry or self._policy)
+            budget.refund(budget.success_refund)
             return response
         try:
             return await self._repeat(request, call_next, failure)
@@ -73,6 +74,7 @@ class Retry:
     async def _repeat(self, request: Request, call_next: Next, failure: Exception) -> Response:
         now = asyncio.get_running_loop().time
         policy = request.retry or self._policy
+        budget = self._budget_of(policy)
         state = RetryCallState(cast("Any", None), None, (request,), {})
         state.start_time = time.monotonic() - (now() - request.started)
         attempt_started = request.started
@@ -87,7 +89,7 @@ class Retry:
                 )
                 gave_up, wait = await self._decide(policy, state, request, failure, ended)
                 if gave_up is None:
-                    gave_up, spent = self._pay(failure)
+                    gave_up, spent = _pay(budget, failure)
                 if gave_up is not None:
                     _complete(failure, attempts, gave_up, request, ended)
                     raise failure
@@ -103,7 +105,7 @@ class Retry:
                 except Exception as error:
                     failure = error
                 else:
-                    self._budget.refund(spent)
+                    budget.refund(spent)
                     return evolve(response, earlier_attempts=tuple(attempts))
         finally:
             del failure, state  # as above
@@ -136,9 +138,13 @@ class Retry:
             return GaveUp.DEADLINE, 0.0
         return None, wait
 
-    def _pay(self, failure: Exception) -> tuple[GaveUp | None, int]:
-        paid = self._budget.take(throttled=isinstance(failure, RateLimited))
-        return (GaveUp.BUDGET, 0) if paid is None else (None, paid)
+    def _budget_of(self, policy: RetryPolicy) -> RetryBudget:
+        return self._budget if policy.budget is None else policy.budget
+
+
+def _pay(budget: RetryBudget, failure: Exception) -> tuple[GaveUp | None, int]:
+    paid = budget.take(throttled=isinstance(failure, RateLimited))
+    return (GaveUp.BUDGET, 0) if paid is None else (None, paid)
 
 
 def _outcome_of(failure: Exception) -> Outcome:

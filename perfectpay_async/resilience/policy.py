@@ -13,6 +13,7 @@ from tenacity.asyncio import retry as async_strategies
 from perfectpay_async.errors import ConfigurationError, PerfectPayError
 
 from .backoff import WaitFullJitter
+from .budget import RetryBudget
 
 _COMBINED: Final = (
     tenacity.retry_any,
@@ -59,6 +60,7 @@ class RetryPolicy:
             cap 8 s.
         retry: Says which failures to repeat, plain or async. Default: those with `is_retryable`.
         max_retry_after: Longest Retry-After to obey, in seconds; beyond it the call ends at once.
+        budget: The retry budget of the calls with this policy, in place of the client's.
 
     Raises:
         ConfigurationError: `retry` judges results; only failures are ever judged.
@@ -74,3 +76,4 @@ class RetryPolicy:
         factory=lambda: retry_if_exception(_is_retryable), validator=_judges_failures
     )
     max_retry_after: float = 60.0
+    budget: RetryBudget | None = None

@@ -47,7 +47,7 @@ class TestOk:
     async def test_every_row_is_applied_and_accounted_for(self, client, api):
         results = []
 
-        report = await Bulk(client).update_expiries(rows_of(500), on_result=results.append)
+        report = await client.bulk.update_expiries(rows_of(500), on_result=results.append)
 
         assert len(api.updates) == report.ok == report.rows == report.attempts == 500
         assert report.complete
@@ -60,7 +60,7 @@ class TestOk:
 
     @pytest.mark.parametrize("concurrency", [1, 7, 64])
     async def test_no_more_are_under_way_than_allowed(self, client, api, concurrency):
-        await Bulk(client).update_expiries(rows_of(200), concurrency=concurrency)
+        await client.bulk.update_expiries(rows_of(200), concurrency=concurrency)
 
         assert api.most_flying == concurrency
 
@@ -73,7 +73,7 @@ class TestOk:
                 assert len(taken) <= len(api.updates) + 8
                 yield row
 
-        report = await Bulk(client).update_expiries(source(), concurrency=8)
+        report = await client.bulk.update_expiries(source(), concurrency=8)
 
         assert report.ok == 300
 
@@ -83,12 +83,12 @@ class TestOk:
                 await asyncio.sleep(0)
                 yield row
 
-        report = await Bulk(client).update_expiries(source(), concurrency=8)
+        report = await client.bulk.update_expiries(source(), concurrency=8)
 
         assert (report.ok, report.not_started) == (50, 0)
 
     async def test_no_rows_at_all(self, client):
-        report = await Bulk(client).update_expiries([])
+        report = await client.bulk.update_expiries([])
 
         assert report.complete
         assert report.requests_per_second == 0.0
@@ -98,15 +98,15 @@ class TestIdempotencyKey:
     async def test_the_same_change_has_the_same_key_in_every_run(self, client, api):
         rows = [("pm_1", NEW), ("pm_2", NEW), ("pm_3", CardExpiry(11, YEAR))]
 
-        await Bulk(client).update_expiries(rows)
-        await Bulk(client).update_expiries(rows)
+        await client.bulk.update_expiries(rows)
+        await client.bulk.update_expiries(rows)
 
         keys = [key for _, key in api.keys]
         assert sorted(keys[:3]) == sorted(keys[3:])
         assert len(set(keys)) == 3
 
     async def test_it_is_a_uuid_of_version_8(self, client, api):
-        await Bulk(client).update_expiries([("pm_1", CardExpiry(12, 2031))])
+        await client.bulk.update_expiries([("pm_1", CardExpiry(12, 2031))])
 
         key = uuid.UUID(api.keys[0][1])
         assert (key.version, key.variant) == (8, uuid.RFC_4122)
@@ -115,7 +115,7 @@ class TestIdempotencyKey:
     async def test_another_value_of_the_same_card_has_another_key(self, client, api):
         rows = [("pm_1", NEW), ("pm_1", CardExpiry(11, YEAR)), ("pm_1", CardExpiry(12, YEAR, 4))]
 
-        await Bulk(client).update_expiries(rows)
+        await client.bulk.update_expiries(rows)
 
         assert len(set(api.keys)) == 3
 
@@ -125,7 +125,7 @@ class TestIdempotencyKey:
 
         api.answer = fails_once
 
-        report = await Bulk(client).update_expiries([("pm_1", NEW)])
+        report = await client.bulk.update_expiries([("pm_1", NEW)])
 
         assert (report.ok, report.retried, report.attempts) == (1, 1, 2)
         assert len(api.keys) == 2
@@ -149,7 +149,7 @@ class TestVerdicts:
     async def test_a_failure_says_what_it_means(self, client, api, answer, verdict, attempts):
         api.answer = answer
 
-        report = await Bulk(client).update_expiries([("pm_1", NEW)], attempts=2)
+        report = await client.bulk.update_expiries([("pm_1", NEW)], attempts=2)
 
         (problem,) = report.problems
         assert problem.verdict is verdict
@@ -166,7 +166,7 @@ class TestVerdicts:
 
         api.answer = lost_then_refused
 
-        report = await Bulk(client).update_expiries([("pm_1", NEW)])
+        report = await client.bulk.update_expiries([("pm_1", NEW)])
 
         assert (report.unknown, report.rejected, report.retried) == (1, 0, 1)
 
@@ -178,7 +178,7 @@ class TestVerdicts:
 
         api.answer = turned_away_then_not_reached
 
-        report = await Bulk(client).update_expiries([("pm_1", NEW)], attempts=2)
+        report = await client.bulk.update_expiries([("pm_1", NEW)], attempts=2)
 
         assert (report.exhausted, report.rejected) == (1, 0)
 
@@ -190,7 +190,7 @@ class TestVerdicts:
             ExpiryRow(5, "pm_1", NEW),
         ]
 
-        report = await Bulk(client).update_expiries(rows, concurrency=1)
+        report = await client.bulk.update_expiries(rows, concurrency=1)
 
         assert (report.ok, report.invalid, report.attempts) == (1, 3, 1)
         assert [(problem.number, problem.message) for problem in report.problems] == [
@@ -210,7 +210,7 @@ class TestVerdicts:
                 await asyncio.sleep(0)
 
         ticker = asyncio.create_task(tick())
-        await Bulk(client).update_expiries((BadRow(n, "x") for n in range(1_000)), concurrency=1)
+        await client.bulk.update_expiries((BadRow(n, "x") for n in range(1_000)), concurrency=1)
         ticker.cancel()
 
         assert ticks > 900
@@ -221,14 +221,14 @@ class TestVerdicts:
 
         api.answer = for_another_card
 
-        report = await Bulk(client).update_expiries([("pm_1", NEW)])
+        report = await client.bulk.update_expiries([("pm_1", NEW)])
 
         assert (report.unknown, report.attempts) == (1, 1)
 
     async def test_problems_are_bounded_and_counted(self, client, api):
         api.answer = status(400)
 
-        report = await Bulk(client).update_expiries(rows_of(1_100))
+        report = await client.bulk.update_expiries(rows_of(1_100))
 
         assert len(report.problems) == 1_000
         assert report.problem_count == report.rejected == 1_100
@@ -249,7 +249,7 @@ class TestOneCardAtATime:
 
         api.answer = slow
 
-        report = await Bulk(client).update_expiries(rows, concurrency=32)
+        report = await client.bulk.update_expiries(rows, concurrency=32)
 
         assert report.ok == 400
         assert api.most_flying_per_card == 1
@@ -271,7 +271,7 @@ class TestOneCardAtATime:
         rows = [("pm_first", NEW), ("pm_first", NEW), *rows_of(100)]
 
         async with asyncio.timeout(5):
-            report = await Bulk(client).update_expiries(rows, concurrency=4)
+            report = await client.bulk.update_expiries(rows, concurrency=4)
 
         assert report.ok == 102
 
@@ -283,7 +283,7 @@ class TestStops:
     async def test_a_refused_key_ends_the_run_at_once(self, client, api, answer, kind):
         api.answer = answer
 
-        report = await Bulk(client).update_expiries(rows_of(1_000), concurrency=8)
+        report = await client.bulk.update_expiries(rows_of(1_000), concurrency=8)
 
         assert isinstance(report.stopped_by, kind)
         assert report.rejected == report.rows == len(api.keys) == 8
@@ -293,7 +293,7 @@ class TestStops:
     async def test_so_does_an_address_that_is_not_the_api(self, client, api):
         api.answer = raises(RouteNotFound("no such route"))
 
-        report = await Bulk(client).update_expiries(rows_of(10), concurrency=1)
+        report = await client.bulk.update_expiries(rows_of(10), concurrency=1)
 
         assert isinstance(report.stopped_by, RouteNotFound)
         assert report.not_started == 9
@@ -307,14 +307,14 @@ class TestStops:
 
         api.answer = key_is_revoked
 
-        report = await Bulk(client).update_expiries(rows_of(100), concurrency=10)
+        report = await client.bulk.update_expiries(rows_of(100), concurrency=10)
 
         assert (report.ok, report.rejected, report.not_started) == (9, 1, 90)
 
     async def test_the_rest_of_an_iterator_is_not_counted(self, client, api):
         api.answer = status(401)
 
-        report = await Bulk(client).update_expiries(iter(rows_of(100)), concurrency=1)
+        report = await client.bulk.update_expiries(iter(rows_of(100)), concurrency=1)
 
         assert report.not_started is None
         assert not report.complete
@@ -322,7 +322,7 @@ class TestStops:
     async def test_a_row_that_waits_for_its_card_is_not_started(self, client, api):
         api.answer = status(401)
 
-        report = await Bulk(client).update_expiries([("pm_1", NEW)] * 3, concurrency=3)
+        report = await client.bulk.update_expiries([("pm_1", NEW)] * 3, concurrency=3)
 
         assert (report.rejected, report.not_started, len(api.keys)) == (1, 2, 1)
 
@@ -334,7 +334,7 @@ class TestStops:
             await asyncio.Event().wait()
 
         async with asyncio.timeout(5):
-            report = await Bulk(client).update_expiries(source(), concurrency=3)
+            report = await client.bulk.update_expiries(source(), concurrency=3)
 
         assert report.rejected == 1
 
@@ -345,7 +345,7 @@ class TestStops:
                     return
                 yield row
 
-        report = await Bulk(client).update_expiries(source(), concurrency=4)
+        report = await client.bulk.update_expiries(source(), concurrency=4)
 
         assert 20 <= report.ok <= 24
 
@@ -358,7 +358,7 @@ class TestErrors:
 
         results = []
         with pytest.raises(InputRefused, match="line 7"):
-            await Bulk(client).update_expiries(source(), on_result=results.append)
+            await client.bulk.update_expiries(source(), on_result=results.append)
 
         assert len(results) == len(api.updates) == 5
 
@@ -367,7 +367,7 @@ class TestErrors:
             raise KeyError("mine")
 
         with pytest.raises(KeyError):
-            await Bulk(client).update_expiries(rows_of(50), concurrency=4, on_result=refuse)
+            await client.bulk.update_expiries(rows_of(50), concurrency=4, on_result=refuse)
 
         assert len(api.updates) == 4
 
@@ -376,7 +376,7 @@ class TestErrors:
         results = []
 
         with pytest.raises(LookupError):
-            await Bulk(client).update_expiries(rows_of(50), concurrency=2, on_result=results.append)
+            await client.bulk.update_expiries(rows_of(50), concurrency=2, on_result=results.append)
 
         assert {result.verdict for result in results} == {Verdict.UNKNOWN}
         assert results[0].message == "ended by LookupError while it was under way"
@@ -397,7 +397,7 @@ class TestErrors:
             yield
 
         with pytest.raises(ConfigurationError) as caught:
-            await Bulk(client).update_expiries(source(), **settings)
+            await client.bulk.update_expiries(source(), **settings)
 
         assert str(caught.value) == sentence
 
@@ -416,7 +416,7 @@ class TestCancel:
         results = []
         before = asyncio.all_tasks()
         run = asyncio.create_task(
-            Bulk(client).update_expiries(
+            client.bulk.update_expiries(
                 [("pm_0", NEW), *rows_of(100)], concurrency=8, on_result=results.append
             )
         )
@@ -546,6 +546,6 @@ class TestAgainstTheSandbox:
 async def test_bulk_needs_nothing_but_the_payment_methods_of_a_client(client: PerfectPay):
     view = client.with_options(headers={"X-Profile-Id": "pro_1"})
 
-    report = await Bulk(view).update_expiries(rows_of(3))
+    report = await Bulk(view.payment_methods).update_expiries(rows_of(3))
 
     assert report.ok == 3

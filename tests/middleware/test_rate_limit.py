@@ -45,9 +45,7 @@ async def test_starts_are_spaced_and_first_come_is_first_served(server, make_req
     assert server.order == ["0", "1", "2", "3", "4", "5"]
     times = [moment for _, moment in server.started]
     assert times[-1] - times[0] >= 0.05 - 1e-6
-    assert all(
-        later - earlier >= 0.01 - 1e-6 for earlier, later in itertools.pairwise(times)
-    )
+    assert all(later - earlier >= 0.01 - 1e-6 for earlier, later in itertools.pairwise(times))
 
 
 async def test_no_more_than_so_many_are_under_way(server, make_request):

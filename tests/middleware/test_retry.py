@@ -231,6 +231,13 @@ class TestBudget:
         assert (caught.value.status, caught.value.gave_up) == (502, GaveUp.BUDGET)
         assert budget.available == 0
 
+    async def test_a_policy_may_bring_its_own(self, retry, make_request, make_response):
+        own, shared = RetryBudget(retry_cost=0), RetryBudget(available=0)
+        policy = RetryPolicy(wait=tenacity.wait_none(), budget=own)
+        request = make_request()
+        await retry(policy, shared)(request, Script(server_error(), make_response(request)))
+        assert (own.retries, shared.available, shared.refused) == (1, 0, 0)
+
     async def test_an_empty_one_allows_no_retry(self, retry, policy, make_request):
         script = Script(server_error(500))
         with pytest.raises(ServerError) as caught:
