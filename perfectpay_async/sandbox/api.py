@@ -7,17 +7,15 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from attrs import field, frozen
+from multidict import MultiMapping
 
 from . import bodies, validation
-from .answers import Answer, refused, success, unreadable
+from .answers import Answer, refused, server_error, success
 from .ledger import Ledger, LedgerRequest
-from .store import Card, Method, Store
+from .routes import Route
+from .store import Card, Customer, Method, Store, no_customer
 
 Dialect: TypeAlias = Literal["perfectpay", "hyperswitch"]
-
-MERCHANT: Final = "merchant_sandbox"
-_LAST: Final = 4
-_BIN: Final = 6
 
 
 @frozen
@@ -26,21 +24,33 @@ class Call:
 
     Attributes:
         entry: The request's entry in the ledger.
-        payment_method_id: The id in the path, else empty.
-        customer_id: The id in the path, else empty.
-        query: The query parameters.
-        content_type: The Content-Type, without parameters.
-        body: The bytes of the body.
+        route: Its route.
+        ids: The ids in its path, by name.
+        headers: Its headers.
+        query: Its query parameters.
+        content_type: Its Content-Type, without parameters.
+        body: The bytes of its body.
     """
 
     entry: LedgerRequest
-    payment_method_id: str
-    customer_id: str
-    query: Mapping[str, str]
+    route: Route
+    ids: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    query: MultiMapping[str]
     content_type: str
     body: bytes = field(repr=False)
 
-    def object(self) -> dict[str, Any]:
+    @property
+    def payment_method_id(self) -> str:
+        """The payment method in the path; only for routes that have one."""
+        return self.ids["payment_method_id"]
+
+    @property
+    def customer_id(self) -> str:
+        """The customer in the path; only for routes that have one."""
+        return self.ids["customer_id"]
+
+    def json(self) -> dict[str, Any]:
         """Return the body as a JSON object, or refuse it."""
         return validation.read_object(self.content_type, self.body)
 
@@ -61,116 +71,87 @@ class Api:
     ) -> None:
         self._store = store
         self._ledger = ledger
-        self._dialect = dialect
         self._now = now
+        self._card_at_top = dialect == "hyperswitch"
 
     def create(self, call: Call) -> Answer:
-        """Carry out `POST /payment_methods`."""
-        body = call.object()
-        found = self._new_card(body)
-        number = None if found is None else validation.card_number(found)
-        customer_id = validation.customer_id(body)
-        call.entry.customer_id = customer_id
-        kind, subtype = validation.kind_and_type(body)
-        customer = self._store.active_customer(customer_id)
-        values = {"customer_id": customer_id}
+        """Carry out `POST /payment_methods`.
 
-        def vaulted(fingerprint: str) -> Card:
-            return Card(
-                month=values["exp_month"],
-                year=values["exp_year"],
-                last4=(number or "")[-_LAST:],
-                bin=(number or "")[:_BIN],
-                fingerprint=fingerprint,
-                holder=validation.text(found or {}, "card_holder_name"),
-                nick=validation.text(found or {}, "nick_name"),
-                network=validation.network(found or {}) or "Visa",
-            )
-
-        if found is not None and number is not None:
-            values["exp_month"] = validation.required_text(found, "card_exp_month")
-            values["exp_year"] = validation.required_text(found, "card_exp_year")
-            values["last4"] = number[-_LAST:]
-            validation.text(found, "card_cvc")
-            validation.check_expiry(values["exp_month"], values["exp_year"], self._now().date())
-        method = self._store.save(
-            customer,
-            kind=kind,
-            subtype=subtype,
-            number=number,
-            card=vaulted,
-            metadata=body.get("metadata"),
-            billing=body.get("billing"),
+        A card in the dialect's own place is vaulted; without one a row awaits its data, as it does
+        in stock Hyperswitch, which looks at the top only.
+        """
+        body = call.json()
+        validation.refuse_unknown(
+            body, validation.CREATE_KEYS | ({"card"} if self._card_at_top else set[str]())
         )
+        data = validation.part(body, "payment_method_data", validation.DATA_KEYS) or {}
+        in_data = self._new_card(data)
+        found = self._new_card(body) if self._card_at_top else in_data
+        kind, subtype = validation.kind_and_type(body)
+        metadata = validation.free_object(body, "metadata")
+        billing = validation.free_object(body, "billing")
+        customer = self._paying_customer(call.entry, body)
+        card = found if kind == "card" else None
+        if card is not None:
+            validation.check_expiry(card.month, card.year, self._now().date())
+        method = self._store.save(customer, kind, subtype, card, metadata=metadata, billing=billing)
+        values = {} if card is None else {**_expiry(card), "last4": card.last4}
         self._ledger.apply(call.entry, method.id, values)
-        return success(bodies.method(method, MERCHANT, bank=True))
-
-    def _new_card(self, body: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the card that is to be vaulted, or None where the dialect vaults none."""
-        at_top = {"card"} if self._dialect == "hyperswitch" else set[str]()
-        validation.refuse_unknown(body, validation.CREATE_KEYS | {"payment_method_data"} | at_top)
-        data = validation.as_object(body.get("payment_method_data") or {})
-        validation.refuse_unknown(data, validation.DATA_KEYS)
-        for part in filter(None, (body.get("card"), data.get("card"))):
-            validation.refuse_unknown(validation.as_object(part), validation.CARD_KEYS)
-            validation.card_number(part)
-        found: dict[str, Any] | None = (body if at_top else data).get("card")
-        return found
+        return success(bodies.created(method, subtype, metadata, self._now()))
 
     def retrieve(self, call: Call) -> Answer:
         """Carry out `GET /payment_methods/{payment_method_id}`."""
         method = self._store.method(call.payment_method_id)
-        self._refuse_awaiting(method, 500, "HE_00", "Something went wrong", "api")
-        return success(bodies.method(method, MERCHANT, bank=False))
+        _refuse_awaiting(method)
+        return success(bodies.retrieved(method))
 
     def update(self, call: Call) -> Answer:
-        """Carry out `POST /payment_methods/{payment_method_id}/update`."""
-        body = call.object()
-        if self._dialect == "hyperswitch":
-            validation.refuse_unknown(body, frozenset({"card", "wallet", "client_secret"}))
-            found = body.get("card")
-        else:
-            validation.refuse_unknown(body, frozenset({"payment_method_data"}))
-            data = validation.as_object(body.get("payment_method_data") or {})
-            validation.refuse_unknown(data, validation.DATA_KEYS)
-            found = data.get("card")
-        if found is not None:
-            validation.refuse_unknown(validation.as_object(found), validation.CARD_UPDATE_KEYS)
-            validation.network(found)
-        if body.get("client_secret") is not None:
-            raise refused(422, "IR_06", "client_secret is not expected with a secret key")
+        """Carry out `POST /payment_methods/{payment_method_id}/update`.
+
+        A merge: what is absent or null keeps its value. Only month, year, holder and nick name
+        count; other known keys are accepted and ignored.
+        """
+        found = self._card_update(call.json())
         method = self._store.method(call.payment_method_id)
-        self._refuse_awaiting(method, 400, "IR_19", "This payment method cannot be updated")
-        if found is None or method.card is None:
-            raise refused(400, "IR_19", "Update needs a card")
         card = method.card
-        month = validation.text(found, "card_exp_month") or card.month
-        year = validation.text(found, "card_exp_year") or card.year
-        holder = validation.text(found, "card_holder_name") or card.holder
-        nick = validation.text(found, "nick_name") or card.nick
-        if {"card_exp_month", "card_exp_year"} & found.keys():
-            validation.check_expiry(month, year, self._now().date())
-        wanted = (month, year, holder, nick)
-        changed = wanted != (card.month, card.year, card.holder, card.nick)
-        card.month, card.year, card.holder, card.nick = wanted
-        method.last_used = self._now()
-        self._ledger.apply(call.entry, method.id, {"exp_month": month, "exp_year": year})
-        return success(bodies.updated(method, MERCHANT, method.last_used, changed=changed))
+        if found is None or card is None:
+            raise refused(
+                400,
+                "IR_19",
+                "Payment method update is not supported",
+                reason="the request names no card, or the payment method has none yet",
+            )
+        month = validation.text(found, "card_exp_month")
+        year = validation.text(found, "card_exp_year")
+        wanted = card.merged(
+            month,
+            year,
+            validation.text(found, "card_holder_name"),
+            validation.text(found, "nick_name"),
+        )
+        if month is not None or year is not None:
+            validation.check_expiry(wanted.month, wanted.year, self._now().date())
+        method.card = wanted
+        call.entry.changed = wanted != card
+        self._ledger.apply(call.entry, method.id, _expiry(wanted))
+        return success(bodies.updated(method, self._now(), changed=call.entry.changed))
 
     def delete(self, call: Call) -> Answer:
         """Carry out `DELETE /payment_methods/{payment_method_id}`."""
-        self._store.delete(call.payment_method_id)
-        self._ledger.apply(call.entry, call.payment_method_id, {})
-        return success({"payment_method_id": call.payment_method_id, "deleted": True})
+        _refuse_awaiting(self._store.method(call.payment_method_id))
+        method = self._store.delete(call.payment_method_id)
+        self._ledger.apply(call.entry, method.id)
+        self._ledger.forget(method.id)
+        return success({"payment_method_id": method.id, "deleted": True})
 
     def list(self, call: Call) -> Answer:
-        """Carry out `GET /customers/{customer_id}/payment_methods`."""
-        limit = call.query.get("limit")
-        if limit is not None and not (limit.isascii() and limit.isdecimal()):
-            raise unreadable("invalid digit found in string")
-        methods = self._store.listed(call.customer_id, None if limit is None else int(limit))
-        customer = self._store.customer(call.customer_id)
-        items = [bodies.item(each, customer, self._store.token("token_")) for each in methods]
+        """Carry out `GET /customers/{customer_id}/payment_methods`, with fresh tokens."""
+        limit = validation.list_limit(call.query)
+        customer = self._store.active_customer(call.customer_id)
+        items = [
+            bodies.item(method, customer, self._store.token("token_"))
+            for method in self._store.listed(customer, limit)
+        ]
         return success({"customer_payment_methods": items, "is_guest_customer": None})
 
     def set_default(self, call: Call) -> Answer:
@@ -188,13 +169,12 @@ class Api:
 
     def create_customer(self, call: Call) -> Answer:
         """Carry out `POST /customers`; unknown keys are ignored here."""
-        body = call.object()
-        if body.get("customer_id") is not None:
-            validation.customer_id(body)
-        details = {key: value for key, value in body.items() if key != "customer_id"}
-        customer = self._store.add_customer(body.get("customer_id"), **details)
+        body = call.json()
+        for name in ("name", "email", "phone", "phone_country_code", "description"):
+            validation.text(body, name)
+        customer = self._store.add_customer(validation.customer_id(body), body)
         call.entry.customer_id = customer.id
-        call.entry.applied = True
+        self._ledger.apply(call.entry)
         return success(bodies.customer(customer))
 
     def retrieve_customer(self, call: Call) -> Answer:
@@ -203,22 +183,66 @@ class Api:
 
     def delete_customer(self, call: Call) -> Answer:
         """Carry out `DELETE /customers/{customer_id}`, which redacts."""
-        customer = self._store.redact_customer(call.customer_id)
-        call.entry.applied = True
-        return success(
-            {
-                "customer_id": customer.id,
-                "customer_deleted": True,
-                "address_deleted": True,
-                "payment_methods_deleted": True,
-            }
+        customer = self._store.active_customer(call.customer_id)
+        gone = list(customer.methods)
+        self._store.redact_customer(customer.id)
+        self._ledger.apply(call.entry)
+        for method_id in gone:
+            self._ledger.apply(call.entry, method_id)
+        self._ledger.forget(*gone)
+        return success(bodies.redacted(customer.id))
+
+    def _new_card(self, place: dict[str, Any]) -> Card | None:
+        found = validation.part(place, "card", validation.CARD_KEYS)
+        if found is None:
+            return None
+        number = validation.card_number(found)
+        validation.text(found, "card_cvc")
+        return self._store.vault(
+            number,
+            validation.required_text(found, "card_exp_month"),
+            validation.required_text(found, "card_exp_year"),
+            holder=validation.text(found, "card_holder_name"),
+            nick=validation.text(found, "nick_name"),
+            issuer=validation.issuer(found),
         )
 
-    def _refuse_awaiting(
-        self, method: Method, status: int, code: str, message: str, kind: str = "invalid_request"
-    ) -> None:
-        if method.kind == "card" and method.card is None:
-            raise refused(status, code, message, kind)
+    def _paying_customer(self, entry: LedgerRequest, body: dict[str, Any]) -> Customer:
+        customer_id = validation.customer_id(body)
+        if customer_id is None:
+            raise refused(400, "IR_04", "Missing required param: customer_id")
+        entry.customer_id = customer_id
+        customer = self._store.customer(customer_id)
+        if customer.redacted:
+            # Here a deleted customer is one that never was; elsewhere it is one that is redacted.
+            raise no_customer()
+        return customer
+
+    def _card_update(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the dialect's card object of an update, its types and keys checked."""
+        if self._card_at_top:
+            validation.refuse_unknown(body, frozenset({"card", "wallet", "client_secret"}))
+            place = body
+        else:
+            validation.refuse_unknown(body, frozenset({"payment_method_data"}))
+            place = validation.part(body, "payment_method_data", validation.DATA_KEYS) or {}
+        found = validation.part(place, "card", validation.CARD_UPDATE_KEYS)
+        for key in found or {}:
+            validation.text(found or {}, key)
+        validation.network(found or {})
+        if validation.text(body, "client_secret") is not None:
+            raise refused(422, "IR_06", "client_secret is not expected with a secret key")
+        return found
+
+
+def _expiry(card: Card) -> dict[str, str]:
+    return {"exp_month": card.month, "exp_year": card.year}
+
+
+def _refuse_awaiting(method: Method) -> None:
+    """Fail as the real server does on a card that never reached the vault."""
+    if method.kind == "card" and method.card is None:
+        raise server_error()
 
 
 HANDLERS: Final[dict[str, Callable[[Api, Call], Answer]]] = {

@@ -6,13 +6,16 @@ number or CVC never enters it.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from typing import Final
 
 from attrs import define, field, frozen
 
+_NOTHING: Final[Mapping[str, str]] = {}
 
-@define
+
+@define(eq=False)
 class LedgerRequest:
     """A request that arrived.
 
@@ -21,20 +24,25 @@ class LedgerRequest:
         received: Monotonic seconds when it arrived.
         method: HTTP method.
         operation: Such as `payment_methods.update`; `unknown` for no route.
+        route: Template of the path; empty for no route.
+        request_id: The `x-request-id` of its answer.
         payment_method_id: The id in the path, when there is one.
         customer_id: The customer in path or body, when there is one.
         idempotency_key: The `Idempotency-Key` header, which the server ignores.
         in_flight: Requests under way for the same payment method, this one included.
         finished: Monotonic seconds when the answer was given, or the connection dropped.
-        status: Status that was sent; None when none was.
+        status: Status that was answered; None when the connection was dropped or spoiled instead.
         fault: Name of the fault that hit it.
-        applied: Whether it changed something.
+        applied: Whether it was carried out and could write: not for a read or a refusal.
+        changed: Of an applied one, whether anything differs from before.
     """
 
     number: int
     received: float
     method: str
     operation: str
+    route: str = ""
+    request_id: str = ""
     payment_method_id: str | None = field(default=None, repr=False)
     customer_id: str | None = field(default=None, repr=False)
     idempotency_key: str | None = field(default=None, repr=False)
@@ -43,6 +51,7 @@ class LedgerRequest:
     status: int | None = None
     fault: str | None = None
     applied: bool = False
+    changed: bool = True
 
 
 @frozen
@@ -52,14 +61,19 @@ class LedgerWrite:
     Attributes:
         request: Number of the request that did it.
         operation: Such as `payment_methods.update`.
-        payment_method_id: What was changed.
-        values: What it was set to: month, year, names; never the number or the CVC.
+        payment_method_id: What was written; empty for a customer.
+        customer_id: Whose it is, when path or body said so.
+        values: What it holds now: `exp_month` and `exp_year` as they were sent, and for a new card
+            `last4`; never the number or the CVC.
+        changed: False for an update to what was there already, which the server answers with 200.
     """
 
     request: int
     operation: str
     payment_method_id: str
+    customer_id: str | None
     values: Mapping[str, str]
+    changed: bool = True
 
 
 class Ledger:
@@ -68,7 +82,8 @@ class Ledger:
     Attributes:
         requests: Every request, in order of arrival.
         writes: Every applied write, in order.
-        max_in_flight_per_id: Most requests ever under way at once for one payment method.
+        max_in_flight_per_id: Most requests ever under way at once for one payment method. A
+            request whose client has gone is no longer under way.
     """
 
     def __init__(self) -> None:
@@ -76,6 +91,7 @@ class Ledger:
         self.writes: list[LedgerWrite] = []
         self.max_in_flight_per_id = 0
         self._under_way: Counter[str] = Counter()
+        self._writes_of: defaultdict[str, list[LedgerWrite]] = defaultdict(list)
         self._expiries: dict[str, tuple[str, str]] = {}
 
     def arrive(self, request: LedgerRequest) -> None:
@@ -87,7 +103,7 @@ class Ledger:
             self.max_in_flight_per_id = max(self.max_in_flight_per_id, request.in_flight)
 
     def finish(self, request: LedgerRequest, status: int | None, now: float) -> None:
-        """Record how a request ended: its status, or None when no answer was given."""
+        """Record how a request ended: its status, or None when it was not answered properly."""
         request.finished = now
         request.status = status
         if request.payment_method_id is not None:
@@ -96,16 +112,35 @@ class Ledger:
                 del self._under_way[request.payment_method_id]
 
     def apply(
-        self, request: LedgerRequest, payment_method_id: str, values: Mapping[str, str]
+        self,
+        request: LedgerRequest,
+        payment_method_id: str = "",
+        values: Mapping[str, str] = _NOTHING,
     ) -> None:
-        """Record a write that a request has done."""
+        """Record a write that a request has done.
+
+        Args:
+            request: The request.
+            payment_method_id: What was written; empty for a customer.
+            values: What it holds now; the caller must not change them afterwards.
+        """
         request.applied = True
-        self.writes.append(
-            LedgerWrite(request.number, request.operation, payment_method_id, dict(values))
+        write = LedgerWrite(
+            request.number,
+            request.operation,
+            payment_method_id,
+            request.customer_id,
+            values,
+            request.changed,
         )
+        self.writes.append(write)
+        self._writes_of[payment_method_id].append(write)
         if "exp_month" in values:
             self._expiries[payment_method_id] = (values["exp_month"], values["exp_year"])
-        if request.operation == "payment_methods.delete":
+
+    def forget(self, *payment_method_ids: str) -> None:
+        """Record that payment methods are gone, so that they have no expiry any more."""
+        for payment_method_id in payment_method_ids:
             self._expiries.pop(payment_method_id, None)
 
     def expiry_of(self, payment_method_id: str) -> tuple[str, str] | None:
@@ -114,16 +149,21 @@ class Ledger:
 
     def writes_of(self, payment_method_id: str) -> list[LedgerWrite]:
         """Return the writes that were applied to one payment method."""
-        return [write for write in self.writes if write.payment_method_id == payment_method_id]
+        return list(self._writes_of.get(payment_method_id, ()))
 
     def requests_of(self, operation: str) -> list[LedgerRequest]:
         """Return the requests of one operation."""
         return [request for request in self.requests if request.operation == operation]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many requests of each operation arrived."""
+        return dict(Counter(request.operation for request in self.requests))
 
     def faults(self) -> dict[str, int]:
         """Return how often each fault hit."""
         return dict(Counter(request.fault for request in self.requests if request.fault))
 
     def statuses(self) -> dict[int | None, int]:
-        """Return how often each status was sent; None stands for no answer at all."""
-        return dict(Counter(request.status for request in self.requests if request.finished))
+        """Return how often each status was answered; None stands for no proper answer."""
+        finished = (request for request in self.requests if request.finished is not None)
+        return dict(Counter(request.status for request in finished))

@@ -1,32 +1,32 @@
-"""The server: sockets, routes, credentials, rate limit, and the faults that touch an answer."""
+"""The server: sockets, credentials, the rate limit, and the faults that touch an answer."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import partial
 from types import TracebackType
-from typing import Final, Self
-from urllib.parse import unquote
+from typing import Any, Final, Self
 
 from aiohttp import web
 
 from . import validation
 from .answers import Answer, Refused, plain, refused
 from .api import HANDLERS, Api, Call, Dialect
+from .card_numbers import sample_numbers
 from .faults import Fault, FaultPlan
 from .ledger import Ledger, LedgerRequest
+from .routes import UNKNOWN, WRONG_METHOD, match
 from .spoiling import break_connection, spoiled_answer
-from .store import Card, Store, numbers
+from .store import Store
+from .throttle import Throttle
 
 API_KEY: Final = "snd_sandbox_key"
 """The key of a sandbox that was given none. It opens nothing else."""
 
-# Without a key these answer 400, the others 401 (contract of the API, "odd one").
+# Without a key these answer 400, the others 401.
 _MISSING_KEY_IS_400: Final = frozenset(
     {
         "payment_methods.update", "payment_methods.delete", "payment_methods.list",
@@ -39,34 +39,17 @@ _TAKES_AUTHORIZATION: Final = frozenset(
 )
 
 
-UNKNOWN_ROUTE: Final = "unknown"
-_IDS: Final = frozenset({"payment_method_id", "customer_id"})
-_ROUTES: Final[defaultdict[int, dict[str, list[tuple[list[str], str]]]]] = defaultdict(dict)
-for _method, _path, _operation in (
-    ("POST", "payment_methods", "payment_methods.create"),
-    ("GET", "payment_methods/payment_method_id", "payment_methods.retrieve"),
-    ("DELETE", "payment_methods/payment_method_id", "payment_methods.delete"),
-    ("POST", "payment_methods/payment_method_id/update", "payment_methods.update"),
-    ("GET", "customers/customer_id/payment_methods", "payment_methods.list"),
-    (
-        "POST",
-        "customers/customer_id/payment_methods/payment_method_id/default",
-        "payment_methods.set_default",
-    ),
-    ("POST", "customers", "customers.create"),
-    ("GET", "customers/customer_id", "customers.retrieve"),
-    ("DELETE", "customers/customer_id", "customers.delete"),
-):
-    _pattern = _path.split("/")
-    _ROUTES[len(_pattern)].setdefault(_method, []).append((_pattern, _operation))
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 class Sandbox:
     """A PerfectPay on this machine's loopback address.
+
+    A request goes through the stations of the real thing: it is entered in the ledger, the gateway
+    may throttle it, a fault may hit it, then come the key and the operation. Use it as an async
+    context manager, or call `start` and `stop`; a stopped server may be started again, on the same
+    port and with its state.
 
     Args:
         api_key: The key that is accepted.
@@ -108,9 +91,10 @@ class Sandbox:
         self._rng = random.Random(seed + 2)
         self._api = Api(self.store, self.ledger, dialect, now)
         self._port = port
-        self._recent: deque[float] = deque()
-        self._stopping = asyncio.Event()
+        self._throttle = Throttle()
+        self._numbers = sample_numbers()
         self._runner: web.ServerRunner | None = None
+        self._handlers: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Begin to listen.
@@ -118,9 +102,11 @@ class Sandbox:
         Raises:
             OSError: The port is taken.
         """
-        self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None, keepalive_timeout=75.0), shutdown_timeout=0.1
+        # A client that has gone is not served any more: its request is no longer under way.
+        server = web.Server(
+            self._handle, access_log=None, keepalive_timeout=75.0, handler_cancellation=True
         )
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         try:
@@ -132,9 +118,13 @@ class Sandbox:
 
     async def stop(self) -> None:
         """Stop listening and drop all connections, stalled ones too."""
-        self._stopping.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        for handler in self._handlers:
+            handler.cancel()
+        await asyncio.gather(*self._handlers, return_exceptions=True)
+        await runner.cleanup()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -150,15 +140,16 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Root of the API, for `base_url`."""
+        """Root of the API, for `base_url`; known once the server has started."""
         return f"http://127.0.0.1:{self._port}"
 
     def seed_customer(self, customer_id: str) -> None:
-        """Create a customer."""
-        self.store.add_customer(customer_id)
+        """Create a customer; one that exists already stays as it is."""
+        if customer_id not in self.store.customers:
+            self.store.add_customer(customer_id)
 
     def seed_cards(self, count: int, expiry: tuple[str, str] = ("10", "2030")) -> list[str]:
-        """Create customers with one saved card each.
+        """Create customers with one saved card each; no two cards have the same number.
 
         Args:
             count: How many.
@@ -167,140 +158,126 @@ class Sandbox:
         Returns:
             The ids of the payment methods.
         """
+        month, year = expiry
         return [
             self.store.save(
                 self.store.add_customer(),
-                kind="card",
-                subtype="credit",
-                number=number,
-                card=partial(_seeded_card, number, expiry),
+                "card",
+                "credit",
+                self.store.vault(next(self._numbers), month, year, holder="Jane Doe"),
             ).id
-            for number in numbers(count)
+            for _ in range(count)
         ]
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        operation, ids = _route(request)
+        handler = asyncio.current_task()
+        if handler is not None:
+            self._handlers.add(handler)
+        route, ids = match(request.method, request.rel_url.raw_path)
         entry = LedgerRequest(
             number=len(self.ledger.requests) + 1,
             received=time.monotonic(),
             method=request.method,
-            operation=operation,
+            operation=route.operation,
+            route=route.template,
+            request_id=self._request_id(),
             payment_method_id=ids.get("payment_method_id"),
             customer_id=ids.get("customer_id"),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         self.ledger.arrive(entry)
-        status: int | None = None
+        response: web.Response | None = None
         try:
-            response = await self._answer(request, entry, ids)
-            status = response.status if response is not None else None
+            response = await self._answer(
+                request,
+                Call(
+                    entry=entry,
+                    route=route,
+                    ids=ids,
+                    headers=request.headers,
+                    query=request.query,
+                    content_type=request.content_type,
+                    body=await _read(request),
+                ),
+            )
         finally:
+            status = None if response is None else response.status
             self.ledger.finish(entry, status, time.monotonic())
-        return response if response is not None else web.Response()
+            if handler is not None:
+                self._handlers.discard(handler)
+        # Where the connection was dropped instead, nothing of this is ever sent.
+        return web.Response() if response is None else response
 
-    async def _answer(
-        self, request: web.BaseRequest, entry: LedgerRequest, ids: dict[str, str]
-    ) -> web.StreamResponse | None:
+    async def _answer(self, request: web.BaseRequest, call: Call) -> web.Response | None:
         """Return the answer, or None when the connection was dropped instead."""
-        body = await request.read()
-        if self._is_throttled(entry.received):
-            return self._response(self._throttled())
-        fault = self.faults.pick(entry.operation, ids.values())
+        entry = call.entry
+        if not self._throttle.admits(entry.received, self.rate_limit):
+            return _response(entry, self._throttled())
+        fault = self.faults.pick(entry.operation, call.ids.values())
         if fault is None:
-            return self._response(self._carry_out(request, entry, ids, body))
+            return _response(entry, self._carry_out(call))
         entry.fault = fault.name
         if fault.kind == "latency":
-            await self._pause(fault.seconds)
-        answer = self._carry_out(request, entry, ids, body) if fault.applied else plain(200, "")
-        return await self._spoil(request.transport, fault, answer)
+            await asyncio.sleep(fault.seconds)
+        answer = self._carry_out(call) if fault.applied else Answer(200)
+        spoiled = spoiled_answer(fault, answer)
+        if spoiled is not None:
+            return _response(entry, spoiled)
+        if request.transport is not None:
+            await break_connection(request.transport, fault, answer, _headers(entry, answer))
+        return None
 
-    def _carry_out(
-        self, request: web.BaseRequest, entry: LedgerRequest, ids: dict[str, str], body: bytes
-    ) -> Answer:
+    def _carry_out(self, call: Call) -> Answer:
         try:
-            if entry.operation == UNKNOWN_ROUTE:
+            if call.route is UNKNOWN:
                 raise refused(404, "IR_02", "Unrecognized request URL")
-            self._authenticate(request, entry.operation)
-            for value in ids.values():
+            if call.route is WRONG_METHOD:
+                raise refused(405, "IR_03", "The HTTP method is not applicable for this API")
+            for value in call.ids.values():
                 validation.check_path_id(value)
-            call = Call(
-                entry=entry,
-                payment_method_id=ids.get("payment_method_id", ""),
-                customer_id=ids.get("customer_id", ""),
-                query=request.query,
-                content_type=request.content_type,
-                body=body,
-            )
-            return HANDLERS[entry.operation](self._api, call)
+            self._authenticate(call)
+            return HANDLERS[call.route.operation](self._api, call)
         except Refused as refusal:
             return refusal.answer
 
-    def _authenticate(self, request: web.BaseRequest, operation: str) -> None:
-        key = request.headers.get("api-key")
-        if operation in _TAKES_AUTHORIZATION and "Authorization" in request.headers:
+    def _authenticate(self, call: Call) -> None:
+        operation = call.route.operation
+        key = call.headers.get("api-key")
+        if operation in _TAKES_AUTHORIZATION and "Authorization" in call.headers:
             key = ""
         if key is None and operation in _MISSING_KEY_IS_400:
             raise refused(400, "IR_04", "Missing required param: api_key")
         if key != self.api_key:
             raise refused(401, "IR_01", "API key not provided or invalid API key used")
 
-    def _is_throttled(self, now: float) -> bool:
-        if self.rate_limit is None:
-            return False
-        while self._recent and self._recent[0] <= now - 1.0:
-            self._recent.popleft()
-        if len(self._recent) >= self.rate_limit:
-            return True
-        self._recent.append(now)
-        return False
-
     def _throttled(self) -> Answer:
         wait = self.rate_limit_retry_after
-        headers = {} if wait is None else {"Retry_After": f"{wait:g}"}
-        return plain(429, "Too many requests", **headers)
-
-    def _response(self, answer: Answer) -> web.Response:
-        headers = {
-            "x-request-id": self._request_id(),
-            "via": "HyperSwitch",
-            "Content-Type": answer.content_type,
-            **answer.headers,
-        }
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
+        return plain(
+            429, "Too many requests", None if wait is None else {"Retry-After": f"{wait:.10g}"}
+        )
 
     def _request_id(self) -> str:
         """Return an id shaped like a UUID of version 7."""
         stamp, chance = f"{time.time_ns() // 1_000_000:012x}", f"{self._rng.getrandbits(72):018x}"
         return f"{stamp[:8]}-{stamp[8:]}-7{chance[:3]}-a{chance[3:6]}-{chance[6:]}"
 
-    async def _spoil(
-        self, transport: asyncio.Transport | None, fault: Fault, answer: Answer
-    ) -> web.StreamResponse | None:
-        spoiled = spoiled_answer(fault, answer)
-        if spoiled is not None:
-            return self._response(spoiled)
-        if transport is not None and not transport.is_closing():
-            await break_connection(transport, fault, answer, self._pause)
-        return None
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but no longer than the server runs."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
+async def _read(request: web.BaseRequest) -> bytes:
+    """Return the body; of one that aiohttp itself finds too large, enough to be refused."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return bytes(validation.MAX_BODY + 1)
 
 
-def _seeded_card(number: str, expiry: tuple[str, str], fingerprint: str) -> Card:
-    return Card(*expiry, number[-4:], number[:6], fingerprint, "Jane Doe", None, "Visa")
+def _headers(entry: LedgerRequest, answer: Answer) -> dict[str, str]:
+    return {
+        "x-request-id": entry.request_id,
+        "via": "HyperSwitch",
+        "Content-Type": answer.content_type,
+        **answer.headers,
+    }
 
 
-def _route(request: web.BaseRequest) -> tuple[str, dict[str, str]]:
-    """Return the operation of a request and the ids in its path."""
-    segments = request.rel_url.raw_path.split("/")[1:]
-    for pattern, operation in _ROUTES[len(segments)].get(request.method, ()):
-        pairs = list(zip(pattern, segments, strict=True))
-        if all(part == segment or part in _IDS for part, segment in pairs):
-            return operation, {part: unquote(text) for part, text in pairs if part in _IDS}
-    return UNKNOWN_ROUTE, {}
+def _response(entry: LedgerRequest, answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=_headers(entry, answer))

@@ -9,19 +9,24 @@ from __future__ import annotations
 import hashlib
 import random
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
-from .answers import refused
+from .answers import Refused, refused
+from .card_numbers import Issuer, issuer_of
 
 _ALPHABET: Final = string.ascii_letters + string.digits
-_REDACTED: Final = "Redacted"
+_REDACTED: Final = frozenset({"name", "email", "phone", "description"})
+_DETAILS: Final = (
+    "name", "email", "phone", "phone_country_code", "description", "address", "metadata",
+    "tax_registration_id", "document_details",
+)  # fmt: skip
 
 
-@define
+@frozen
 class Card:
     """A vaulted card. Month and year are kept as they were sent."""
 
@@ -31,8 +36,20 @@ class Card:
     bin: str
     fingerprint: str = field(repr=False)
     holder: str | None = field(default=None, repr=False)
-    nick: str | None = None
-    network: str | None = None
+    nick: str | None = field(default=None, repr=False)
+    issuer: Issuer = field(factory=Issuer)
+
+    def merged(
+        self, month: str | None, year: str | None, holder: str | None, nick: str | None
+    ) -> Card:
+        """Return the card with new values; None keeps what is there, so nothing can be cleared."""
+        return evolve(
+            self,
+            month=self.month if month is None else month,
+            year=self.year if year is None else year,
+            holder=self.holder if holder is None else holder,
+            nick=self.nick if nick is None else nick,
+        )
 
 
 @define
@@ -47,28 +64,32 @@ class Method:
     created: datetime
     last_used: datetime
     client_secret: str = field(repr=False)
-    metadata: Any = None
+    metadata: Any = field(default=None, repr=False)
     billing: Any = field(default=None, repr=False)
 
 
 @define
 class Customer:
-    """A customer and the order in which the methods were saved."""
+    """A customer and the ids of the saved methods, oldest first."""
 
     id: str
     created: datetime
-    details: dict[str, Any] = field(factory=dict[str, Any], repr=False)
+    details: dict[str, Any] = field(repr=False)
     default: str | None = None
     redacted: bool = False
-    methods: list[str] = field(factory=list[str], repr=False)
+    methods: list[str] = field(factory=list[str])
 
 
 class Store:
     """Customers and payment methods in memory.
 
     Args:
-        rng: Makes ids and tokens.
+        rng: Makes ids, tokens and the salt.
         now: The time of day, in UTC.
+
+    Attributes:
+        customers: All customers by id, redacted ones too.
+        methods: All payment methods by id, those that await their data too.
     """
 
     def __init__(self, rng: random.Random, now: Callable[[], datetime]) -> None:
@@ -83,8 +104,38 @@ class Store:
         """Return `prefix` and 20 random letters and digits."""
         return prefix + "".join(self._rng.choices(_ALPHABET, k=20))
 
-    def add_customer(self, customer_id: str | None = None, **details: Any) -> Customer:
+    def vault(
+        self,
+        number: str,
+        month: str,
+        year: str,
+        *,
+        holder: str | None = None,
+        nick: str | None = None,
+        issuer: Issuer | None = None,
+    ) -> Card:
+        """Return a card to save, which does not hold its number.
+
+        Args:
+            number: Its number, digits only.
+            month: Expiry month, as it will be shown.
+            year: Expiry year, as it will be shown.
+            holder: The name on it.
+            nick: What the customer calls it.
+            issuer: What the merchant says of the issuer; the server's own table goes before it.
+        """
+        fingerprint = hashlib.sha256(self._salt + number.encode()).hexdigest()
+        known = issuer_of(number) or issuer or Issuer()
+        return Card(month, year, number[-4:], number[:6], fingerprint, holder, nick, known)
+
+    def add_customer(
+        self, customer_id: str | None = None, details: Mapping[str, Any] | None = None
+    ) -> Customer:
         """Create a customer.
+
+        Args:
+            customer_id: Its id; None for a random one.
+            details: Its name, address and so on; what the API does not know is left out.
 
         Raises:
             Refused: 400 `IR_12` when the id is taken.
@@ -92,7 +143,8 @@ class Store:
         customer_id = customer_id or self.token("cus_")
         if customer_id in self.customers:
             raise refused(400, "IR_12", "Customer with the given customer_id already exists")
-        customer = Customer(customer_id, self._now(), details)
+        known = {name: (details or {}).get(name) for name in _DETAILS}
+        customer = Customer(customer_id, self._now(), known)
         self.customers[customer_id] = customer
         return customer
 
@@ -103,7 +155,7 @@ class Store:
             Refused: 404 `HE_02` when there is none.
         """
         if customer_id not in self.customers:
-            raise refused(404, "HE_02", "Customer does not exist in our records")
+            raise no_customer()
         return self.customers[customer_id]
 
     def active_customer(self, customer_id: str) -> Customer:
@@ -118,12 +170,15 @@ class Store:
         return customer
 
     def redact_customer(self, customer_id: str) -> Customer:
-        """Delete a customer as the API does: the data are replaced, the methods are gone."""
+        """Delete a customer as the API does: the data are replaced, the methods are gone.
+
+        Raises:
+            Refused: As `active_customer`.
+        """
         customer = self.active_customer(customer_id)
         for method_id in list(customer.methods):
-            self.delete(method_id)
-        for name in ("name", "email", "phone", "description"):
-            customer.details[name] = _REDACTED
+            self._remove(self.methods[method_id])
+        customer.details = {name: "Redacted" if name in _REDACTED else None for name in _DETAILS}
         customer.redacted = True
         return customer
 
@@ -134,54 +189,45 @@ class Store:
             Refused: 404 `HE_02` when there is none.
         """
         if method_id not in self.methods:
-            raise refused(404, "HE_02", "Payment method does not exist in our records")
+            raise _no_method()
         return self.methods[method_id]
 
     def save(
         self,
         customer: Customer,
-        *,
         kind: str,
         subtype: str | None,
-        number: str | None,
-        card: Callable[[str], Card],
+        card: Card | None,
+        *,
         metadata: Any = None,
         billing: Any = None,
     ) -> Method:
-        """Save a payment method; a card that the customer has already keeps its id.
+        """Save a payment method; a card that the customer has already keeps its id and its row.
 
         Args:
             customer: Whose it is.
             kind: Its `payment_method`.
             subtype: Its `payment_method_type`.
-            number: The card number to vault, or None for a row that awaits its data.
-            card: Makes the card from the number's fingerprint; called for a vaulted card only.
-            metadata: The customer's own data.
+            card: The card, or None for a row that awaits its data.
+            metadata: The merchant's own data.
             billing: The billing address.
         """
-        if number is None:
-            method = self._add(customer, kind, subtype, None)
-        else:
-            fingerprint = hashlib.sha256(self._salt + number.encode()).hexdigest()
-            known = self._by_fingerprint.get((customer.id, fingerprint))
-            if known is None:
-                method = self._add(customer, kind, subtype, card(fingerprint))
-                self._by_fingerprint[customer.id, fingerprint] = method.id
-            else:
-                method = self.methods[known]
-                method.card = card(fingerprint)
-        method.metadata, method.billing = metadata, billing
-        method.last_used = self._now()
-        return method
-
-    def _add(self, customer: Customer, kind: str, subtype: str | None, card: Card | None) -> Method:
+        known = self._by_fingerprint.get((customer.id, card.fingerprint)) if card else None
+        if known is not None:
+            method = self.methods[known]
+            method.card = card
+            method.last_used = self._now()
+            return method
         now, method_id = self._now(), self.token("pm_")
         secret = self.token(f"{method_id}_secret_")
-        method = Method(method_id, customer.id, kind, subtype, card, now, now, secret)
+        method = Method(
+            method_id, customer.id, kind, subtype, card, now, now, secret, metadata, billing
+        )
         self.methods[method_id] = method
         customer.methods.append(method_id)
-        if customer.default is None and card is not None:
-            customer.default = method_id
+        if card is not None:
+            self._by_fingerprint[customer.id, card.fingerprint] = method_id
+            customer.default = customer.default or method_id
         return method
 
     def delete(self, method_id: str) -> Method:
@@ -191,45 +237,51 @@ class Store:
             Refused: 404 `HE_02` when there is none.
         """
         method = self.method(method_id)
-        del self.methods[method_id]
+        self._remove(method)
+        return method
+
+    def _remove(self, method: Method) -> None:
+        del self.methods[method.id]
         customer = self.customers[method.customer_id]
-        customer.methods.remove(method_id)
-        if customer.default == method_id:
+        customer.methods.remove(method.id)
+        if customer.default == method.id:
             customer.default = None
         if method.card is not None:
             del self._by_fingerprint[customer.id, method.card.fingerprint]
-        return method
 
-    def listed(self, customer_id: str, limit: int | None = None) -> list[Method]:
-        """Return a customer's usable methods, the last used first."""
-        customer = self.active_customer(customer_id)
+    def listed(self, customer: Customer, limit: int | None = None) -> list[Method]:
+        """Return a customer's usable methods, the last used first.
+
+        Args:
+            customer: Whose methods.
+            limit: At most so many; None for all.
+        """
         methods = [self.methods[method_id] for method_id in reversed(customer.methods)]
+        # Both the state and the limit are conditions of one database query.
         methods.sort(key=lambda method: method.last_used, reverse=True)
-        # The limit cuts before the filter, as the real database query does.
-        return [method for method in methods[:limit] if method.card is not None]
+        return [method for method in methods if method.card is not None][:limit]
 
     def set_default(self, customer_id: str, method_id: str) -> Method:
         """Make a method the customer's default.
 
         Raises:
-            Refused: 404 `HE_02` when it is not the customer's, 400 `IR_16` when it is already.
+            Refused: 404 `HE_02` when it is not the customer's, 400 `IR_16` when it is already, and
+                as `active_customer`.
         """
         customer = self.active_customer(customer_id)
         method = self.method(method_id)
         if method.customer_id != customer_id:
-            raise refused(404, "HE_02", "Payment method does not exist in our records")
+            raise _no_method()
         if customer.default == method_id:
             raise refused(400, "IR_16", "Payment Method is already set as default")
         customer.default = method_id
         return method
 
 
-def numbers(count: int) -> Iterable[str]:
-    """Return distinct card numbers with a right check digit, of a test BIN."""
-    for place in range(count):
-        stem = f"400000{place:09d}"
-        total = 0
-        for position, digit in enumerate(reversed(stem)):
-            value = int(digit) * (2 - position % 2)
-            total += value - 9 if value > 9 else value  # noqa: PLR2004 - the sum of two digits
-        yield stem + str(-total % 10)
+def no_customer() -> Refused:
+    """Return the refusal of a customer that does not exist."""
+    return refused(404, "HE_02", "Customer does not exist in our records")
+
+
+def _no_method() -> Refused:
+    return refused(404, "HE_02", "Payment method does not exist in our records")
