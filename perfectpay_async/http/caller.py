@@ -14,6 +14,7 @@ from perfectpay_async._version import __version__
 from perfectpay_async.errors import PerfectPayError, ResponseDecodingError
 from perfectpay_async.messages import Operation, Request, Response
 from perfectpay_async.options import RequestOptions
+from perfectpay_async.outcome import Attempt
 from perfectpay_async.secrets import MaskedBytes, Secret
 
 from .pipeline import Next
@@ -116,8 +117,25 @@ class Caller:
         try:
             return decode(response)
         except ResponseDecodingError as error:
-            error.operation = operation.name
-            error.attempts = response.earlier_attempts
-            error.elapsed = asyncio.get_running_loop().time() - started
-            error.status, error.request_id = response.status, response.request_id
+            _complete(error, response, asyncio.get_running_loop().time() - started)
             raise
+
+
+def _complete(error: ResponseDecodingError, response: Response, elapsed: float) -> None:
+    """Give an error that came up after the retries the facts of the whole call."""
+    earlier = response.earlier_attempts
+    error.operation = response.request.operation.name
+    error.elapsed = elapsed
+    error.status, error.request_id = response.status, response.request_id
+    error.attempts = (
+        *earlier,
+        Attempt(
+            number=len(earlier) + 1,
+            started=elapsed - response.elapsed,
+            elapsed=response.elapsed,
+            error=type(error).__name__,
+            outcome=error.outcome,
+            status=response.status,
+            request_id=response.request_id,
+        ),
+    )

@@ -59,7 +59,7 @@ class Api:
             request,
         )
 
-    async def close(self) -> None:
+    async def close(self, *, drain: float = 0.0) -> None:
         pass
 
 

@@ -182,6 +182,7 @@ class TestRetrieve:
             await client.payment_methods.retrieve("pm_7hQ2")
         assert caught.value.operation == "payment_methods.retrieve"
         assert caught.value.status == 200
+        assert [attempt.error for attempt in caught.value.attempts] == ["ResponseDecodingError"]
 
     async def test_a_wrong_url_is_no_missing_object(self, client, mocked_api):
         error = {"error": {"type": "invalid_request", "code": "IR_02", "message": "no such URL"}}
