@@ -67,8 +67,8 @@ async def break_connection(
         case "drip":
             transport.write(head)
             for place in range(len(body)):
-                transport.write(body[place : place + 1])
                 await asyncio.sleep(fault.seconds)
+                transport.write(body[place : place + 1])
         case _:
             transport.write(fault.body or b"")
     transport.close()

@@ -66,7 +66,7 @@ def requests_of(mocked_api, method, path):
 
 def body_of(mocked_api, method, path):
     (call,) = requests_of(mocked_api, method, path)
-    return json.loads(call.kwargs["data"])
+    return json.loads(call.kwargs["data"].decode())
 
 
 class TestCreate:
@@ -223,7 +223,7 @@ class TestUpdate:
         method = await client.payment_methods.update("pm_7hQ2", nick_name="work")
         calls = requests_of(mocked_api, "POST", self.PATH)
         assert len({call.kwargs["headers"]["Idempotency-Key"] for call in calls}) == 1
-        assert len({bytes(call.kwargs["data"]) for call in calls}) == 1
+        assert len({call.kwargs["data"].decode() for call in calls}) == 1
         assert [attempt.error for attempt in method.response.earlier_attempts] == [
             "ConnectionLostError",
             "ServerError",
