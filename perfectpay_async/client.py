@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, get_args
 
@@ -67,8 +68,9 @@ class PerfectPay:
         connect_timeout: Seconds for name look-up, TCP and TLS handshake together.
         proxy: Proxy URL, None for no proxy, or "environment" to read the environment once.
         ssl_context: Trust settings for TLS, such as a private authority or a client certificate.
-        session: Your own aiohttp session in place of `max_connections`, `ssl_context` and the
-            connection settings. It stays yours to close.
+        fingerprint: SHA-256 of the only server certificate to accept, on top of the usual checks.
+        session: Your own aiohttp session, with its connector, TLS settings and native middlewares.
+            It stays yours to close.
         transport: Something else than aiohttp to send with, such as a double in a test.
 
     Raises:
@@ -103,6 +105,7 @@ class PerfectPay:
         connect_timeout: float = 5.0,
         proxy: str | None = "environment",
         ssl_context: ssl.SSLContext | None = None,
+        fingerprint: bytes | None = None,
         session: aiohttp.ClientSession | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -122,15 +125,17 @@ class PerfectPay:
             connect_timeout=connect_timeout,
             proxy=proxy,
             ssl_context=ssl_context,
+            fingerprint=fingerprint,
         )
-        pipeline = _compose(
+        self._pipeline = partial(
+            _compose,
             middlewares or Middlewares(),
             auth=ApiKeyAuth(api_key),
             retry=Retry(retry or RetryPolicy(), self.retry_budget),
             rate_limit=rate_limit or pass_through,
             transport=self._transport,
         )
-        self._attach(Caller(pipeline, root, options), root, dialect)
+        self._attach(Caller(self._pipeline(), root, options), root, dialect)
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:
@@ -172,6 +177,7 @@ class PerfectPay:
         view = object.__new__(type(self))
         view.retry_budget = self.retry_budget
         view._transport = self._transport
+        view._pipeline = self._pipeline
         view._attach(
             self._caller.with_options(RequestOptions(**options)), self._root, self._dialect
         )
@@ -188,7 +194,10 @@ class PerfectPay:
         """Bulk work: the same operation on any number of cards."""
         from .bulk import Bulk
 
-        return Bulk(self.payment_methods)
+        def paced(pace: Middleware) -> PaymentMethods:
+            return PaymentMethods(self._caller.through(self._pipeline(pace=pace)), self._dialect)
+
+        return Bulk(paced)
 
     async def request(
         self,
@@ -236,9 +245,16 @@ class PerfectPay:
             operation, _encode_path(path), _as_it_is, query=query, body=body, options=options
         )
 
-    async def close(self) -> None:
-        """Close the connections. A session that was passed in stays open."""
-        await self._transport.close()
+    async def close(self, *, drain: float = 0.0) -> None:
+        """Close the connections. A session that was passed in stays open.
+
+        Calls that come later raise `ClientClosedError`, and so do calls that are under way when
+        the time is up; their `outcome` says whether they may have been applied.
+
+        Args:
+            drain: Seconds to wait for calls that are under way.
+        """
+        await self._transport.close(drain=drain)
 
     async def __aenter__(self) -> Self:
         return self
@@ -265,8 +281,10 @@ def _compose(
     retry: Middleware,
     rate_limit: Middleware,
     transport: Transport,
+    pace: Middleware = pass_through,
 ) -> Next:
-    attempt = compose([rate_limit, chosen.auth or auth, *chosen.attempt], transport.send)
+    # The pace of a bulk run comes first: what waits there holds no place in the rate limit.
+    attempt = compose([pace, rate_limit, chosen.auth or auth, *chosen.attempt], transport.send)
     return compose(
         [
             chosen.logging or LogCalls(),

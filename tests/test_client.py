@@ -40,8 +40,9 @@ class Answers:
         )
         return Response(status, {}, body, 0.0, request)
 
-    async def close(self):
+    async def close(self, *, drain=0.0):
         self.closed += 1
+        self.drained = drain
 
 
 def make(transport, **settings):
@@ -298,6 +299,11 @@ class TestLifecycle:
         async with make(transport):
             assert transport.closed == 0
         assert transport.closed == 1
+
+    async def test_the_time_to_drain_is_passed_on(self):
+        transport = Answers()
+        await make(transport).close(drain=2.5)
+        assert transport.drained == 2.5
 
     def test_a_client_is_not_pickled(self):
         with pytest.raises(TypeError, match="cannot be pickled"):

@@ -1,4 +1,4 @@
-"""The transport on aiohttp: one timer round connecting, sending and reading the whole body.
+"""The transport on aiohttp: one timer round queueing, connecting, sending and reading.
 
 aiohttp's defaults fit a browser-like client. For payments the own session differs from them:
 redirects are errors (the `api-key` header would survive a redirect to another host), a request is
@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from contextvars import ContextVar
+import sys
+import warnings
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
@@ -19,15 +20,11 @@ import aiohttp
 from yarl import URL
 
 from perfectpay_async.errors import (
-    AttemptTimeout,
     ClientClosedError,
-    ConnectError,
+    ConfigurationError,
     ConnectionLostError,
     DeadlineExceeded,
     PerfectPayError,
-    PoolTimeout,
-    TlsError,
-    TransportError,
     WrongEventLoopError,
 )
 from perfectpay_async.messages import Request, Response
@@ -35,43 +32,12 @@ from perfectpay_async.outcome import Outcome
 
 from .address import is_loopback
 from .body import read_body
+from .connector import EXCHANGE, Body, Connector, Exchange
+from .translate import cut_off, queued_too_long, timed_out, translate
 
-KEEPALIVE: Final = 15.0
-DNS_CACHE: Final = 60
-
-
-class _Exchange:
-    """Whether the exchange is known to wait for its connection still, so that nothing was sent."""
-
-    __slots__ = ("connecting",)
-
-    def __init__(self) -> None:
-        self.connecting = False
-
-
-# The connector runs in the task of the call, so this names the exchange it connects for. aiohttp's
-# own way to learn of it, a trace config, costs a fifth of a whole request.
-_EXCHANGE: ContextVar[_Exchange] = ContextVar("perfectpay_exchange")
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Notes when a connection is being made and when it is there.
-
-    Where no connector of ours is at work (a session that was passed in, a mock), nothing is noted
-    and the worst is assumed: that the request may have been sent.
-    """
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[aiohttp.tracing.Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
-    ) -> aiohttp.connector.Connection:
-        exchange = _EXCHANGE.get()
-        exchange.connecting = True
-        connection = await super().connect(req, traces, timeout)
-        exchange.connecting = False
-        return connection
+_SHA256_SIZE: Final = 32
+_SUCCESS: Final = range(200, 300)
+_PACKAGE: Final = __name__.partition(".")[0]
 
 
 class AiohttpTransport:
@@ -85,7 +51,15 @@ class AiohttpTransport:
         proxy: Proxy URL, None for no proxy, or "environment" to read the usual environment
             variables once. A loopback address is never sent through a proxy.
         ssl_context: Trust settings for TLS, such as a private authority or a client certificate.
+        fingerprint: SHA-256 of the server's certificate (DER), to accept no other one. The usual
+            checks stay: trust a self-signed certificate through `ssl_context`.
+
+    Raises:
+        ConfigurationError: The fingerprint is not 32 bytes, or TLS settings were given along with a
+            session, which has its own.
     """
+
+    _session: aiohttp.ClientSession | None = None  # for __del__, should __init__ fail
 
     def __init__(
         self,
@@ -95,9 +69,21 @@ class AiohttpTransport:
         connect_timeout: float = 5.0,
         proxy: str | None = "environment",
         ssl_context: ssl.SSLContext | None = None,
+        fingerprint: bytes | None = None,
     ) -> None:
         self._session = session
         self._owns_session = session is None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        if fingerprint is not None and not _is_sha256(fingerprint):
+            raise ConfigurationError(
+                "fingerprint must be the SHA-256 of the server's certificate as 32 bytes; "
+                "bytes.fromhex makes them of hexadecimal digits"
+            )
+        if session is not None and (ssl_context or fingerprint):
+            raise ConfigurationError(
+                "ssl_context and fingerprint have no effect on a session that is passed in; "
+                "give them to the connector of that session"
+            )
         self._max_connections = max_connections
         # Without the threshold aiohttp rounds timeouts above 5 s up to whole seconds.
         self._timeout = aiohttp.ClientTimeout(
@@ -106,50 +92,125 @@ class AiohttpTransport:
         self._proxy_setting = proxy
         self._proxies: dict[str, str | None] = {}
         self._ssl_context = ssl_context
+        self._fingerprint = fingerprint
         self._pool = asyncio.Semaphore(max_connections)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._closed = False
+        self._cut = False
+        self._timers: set[asyncio.Timeout] = set()  # one of each send under way
+        self._settled = asyncio.Event()
+        self._made_at = _caller()
 
     async def send(self, request: Request) -> Response:
         """Send `request` once. See `Transport.send`."""
         session = self._ready_session()
-        if self._pool.locked():
-            await self._queue(request)
-        else:
-            await self._pool.acquire()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if began >= request.deadline:
+            raise DeadlineExceeded(
+                "the deadline had passed before the request was sent", outcome=Outcome.NOT_SENT
+            )
+        exchange = Exchange()
+        token = EXCHANGE.set(exchange)
+        timer = asyncio.timeout_at(min(began + request.attempt_timeout, request.deadline))
+        self._timers.add(timer)
+        failure: PerfectPayError
         try:
-            return await self._exchange(session, request)
+            async with timer:
+                if self._pool.locked():
+                    await self._pool.acquire()
+                    began = loop.time()  # the wait is never counted as the server's time
+                    timer.reschedule(min(began + request.attempt_timeout, request.deadline))
+                else:
+                    await self._pool.acquire()
+                try:
+                    return await self._exchange(session, request, exchange, began)
+                finally:
+                    self._pool.release()
+        except PerfectPayError as error:
+            failure = error.with_traceback(None)
+        except Exception as error:
+            if timer.expired():
+                failure = self._ended(request, exchange, began)
+            else:
+                failure = translate(error, unsent=exchange.unsent)
         finally:
-            self._pool.release()
+            EXCHANGE.reset(token)
+            self._timers.discard(timer)
+            if self._closed and not self._timers:
+                self._settled.set()
+        # Raised out here, aiohttp's exception and its frames are not part of it: they hold the
+        # headers and the body, and would make a reference cycle.
+        try:
+            raise failure
+        finally:
+            del failure
 
-    async def close(self) -> None:
-        """Close the connections; a session that was passed in stays open."""
+    def _ended(self, request: Request, exchange: Exchange, began: float) -> PerfectPayError:
+        """Return the error for an exchange that its timer ended."""
+        if self._cut:
+            return cut_off(unsent=exchange.unsent)
+        if exchange.queued:
+            return queued_too_long(self._max_connections)
+        at_deadline = request.deadline <= began + request.attempt_timeout
+        return timed_out(request, at_deadline=at_deadline, unsent=exchange.unsent)
+
+    async def close(self, *, drain: float = 0.0) -> None:
+        """Close the connections; a session that was passed in stays open. See `Transport.close`."""
+        self._check_home()
         self._closed = True
-        if self._owns_session and self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+        try:
+            await self._settle(drain)
+        finally:
+            await self._hang_up()
+
+    async def _settle(self, seconds: float | None) -> None:
+        """Wait until no send is under way, but no longer than that."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._timers:
+                    self._settled.clear()
+                    await self._settled.wait()
+        except TimeoutError:
+            pass
+
+    async def _hang_up(self) -> None:
+        self._cut = True
+        now = asyncio.get_running_loop().time()
+        for timer in self._timers:
+            if not timer.expired():
+                timer.reschedule(now)
+        try:
+            await self._settle(None)
+        finally:
+            if self._owns_session and self._session is not None:
+                session, self._session = self._session, None
+                if isinstance(session.connector, Connector):
+                    session.connector.abort()
+                await session.close()
+                await asyncio.sleep(0)  # in this turn of the loop the sockets are closed
+
+    def _check_home(self) -> None:
+        if self._loop is not None and (
+            self._loop is not asyncio.get_running_loop() or self._process != os.getpid()
+        ):
+            raise WrongEventLoopError("the client belongs to another event loop or process")
 
     def _ready_session(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
+        self._check_home()
         if self._closed:
             raise ClientClosedError("the client is closed")
-        if self._loop is None:
-            self._loop, self._process = loop, os.getpid()
-        elif self._loop is not loop or self._process != os.getpid():
-            raise WrongEventLoopError("the client belongs to another event loop or process")
         if self._session is None:
             self._session = self._open_session()
+        elif self._session.closed:
+            raise ClientClosedError("the session of the client is closed")
+        if self._loop is None:
+            self._loop, self._process = asyncio.get_running_loop(), os.getpid()
         return self._session
 
     def _open_session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
-            connector=_Connector(
-                limit=0,  # the pool above limits, and tells waiting for it from a slow server
-                keepalive_timeout=KEEPALIVE,
-                ttl_dns_cache=DNS_CACHE,
-                ssl=self._ssl_context or True,
-            ),
+            connector=Connector(fingerprint=self._fingerprint, ssl=self._ssl_context or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
@@ -159,70 +220,34 @@ class AiohttpTransport:
         session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         return session
 
-    async def _queue(self, request: Request) -> None:
-        """Wait for a free connection; that time is never counted as the server's."""
-        loop = asyncio.get_running_loop()
+    async def _exchange(
+        self, session: aiohttp.ClientSession, request: Request, exchange: Exchange, began: float
+    ) -> Response:
+        exchange.begin()
+        answer: aiohttp.ClientResponse | None = None
+        complete = False
         try:
-            async with asyncio.timeout_at(
-                min(request.deadline, loop.time() + request.attempt_timeout)
-            ):
-                await self._pool.acquire()
-        except TimeoutError:
-            timed_out = True
-        else:
-            timed_out = False
-        if timed_out:
-            raise PoolTimeout(f"all {self._max_connections} connections stayed busy")
-
-    async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Response:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        if began >= request.deadline:
-            raise DeadlineExceeded(
-                "the deadline had passed before the request was sent", outcome=Outcome.NOT_SENT
+            answer = await session.request(
+                request.operation.method,
+                request.url,
+                headers=request.headers,
+                data=None if request.body is None else Body(request.body, exchange),
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=False,
+                proxy=self._proxy_for(request.url),
+                timeout=self._timeout,
             )
-        attempt_end = began + request.attempt_timeout
-        exchange = _Exchange()
-        token = _EXCHANGE.set(exchange)
-        timer = asyncio.timeout_at(min(attempt_end, request.deadline))
-        failure: PerfectPayError
-        try:
-            async with timer:
-                answer = await session.request(
-                    request.operation.method,
-                    request.url,
-                    headers=request.headers,
-                    data=request.body,
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    auto_decompress=False,
-                    proxy=self._proxy_for(request.url),
-                    timeout=self._timeout,
-                )
-                try:
-                    encoding = answer.headers.get("Content-Encoding", "")
-                    body = await read_body(answer.content.iter_any(), encoding)
-                finally:
-                    # A connection whose body was read to its end is back in the pool already;
-                    # any other must not be used again.
-                    answer.close()
-        except PerfectPayError as error:
-            failure = error.with_traceback(None)
-        except Exception as error:
-            if timer.expired():
-                failure = _timed_out(request, exchange, deadline=request.deadline <= attempt_end)
-            else:
-                failure = _translate(error, exchange)
-        else:
-            return Response(answer.status, answer.headers, body, loop.time() - began, request)
+            encoding = ", ".join(answer.headers.getall("Content-Encoding", ()))
+            body = await read_body(answer.content.iter_any(), encoding)
+            # aiohttp keeps the connection when the answer is there but the request is not sent yet.
+            complete = answer.connection is None
+            if not complete and answer.status in _SUCCESS:
+                raise ConnectionLostError("the server reported success before it had the request")
+            elapsed = asyncio.get_running_loop().time() - began
+            return Response(answer.status, answer.headers, body, elapsed, request)
         finally:
-            _EXCHANGE.reset(token)
-        # Raised out here, aiohttp's exception and its frames are not part of it: they hold the
-        # headers and the body, and would make a reference cycle.
-        try:
-            raise failure
-        finally:
-            del failure
+            exchange.end(answer, complete=complete)
 
     def _proxy_for(self, url: URL) -> str | None:
         if self._proxy_setting is None:
@@ -235,33 +260,41 @@ class AiohttpTransport:
     def _find_proxy(self, scheme: str, host: str) -> str | None:
         if is_loopback(host):
             return None
-        if self._proxy_setting != "environment":
-            return self._proxy_setting
-        return None if proxy_bypass(host) else getproxies().get(scheme)
+        proxy = self._proxy_setting
+        if proxy == "environment":
+            proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+        if proxy is not None and not proxy.startswith(("http://", "https://")):
+            raise ConfigurationError("proxy must be an http:// or https:// address")
+        return proxy
 
-
-def _timed_out(request: Request, exchange: _Exchange, *, deadline: bool) -> PerfectPayError:
-    outcome = Outcome.NOT_SENT if exchange.connecting else None
-    doing = "connecting" if exchange.connecting else "waiting for the answer"
-    if deadline:
-        return DeadlineExceeded(f"the deadline passed while {doing}", outcome=outcome)
-    return AttemptTimeout(
-        f"the attempt took longer than {request.attempt_timeout:g} s ({doing})", outcome=outcome
-    )
-
-
-def _translate(error: Exception, exchange: _Exchange) -> TransportError:
-    """Return our error for aiohttp's. Its text is left out: it may quote the URL or a header."""
-    kind = type(error).__name__
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
-        return TlsError(f"the TLS handshake with the server failed ({kind})")
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return ConnectError("connecting to the server took too long")
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
-        return ConnectError(f"could not connect to the server ({kind})")
-    outcome = Outcome.NOT_SENT if exchange.connecting else None
-    if isinstance(error, aiohttp.ClientError | OSError | EOFError):
-        return ConnectionLostError(
-            f"the connection broke before the answer was complete ({kind})", outcome=outcome
+    def __del__(self) -> None:
+        """Warn of connections that were never closed, and close them."""
+        if self._session is None or not self._owns_session:
+            return
+        connector = self._session.connector
+        self._session.detach()  # it would warn too, without saying where it comes from
+        if self._process != os.getpid():
+            return  # after a fork they belong to the parent, and closing them would disturb it
+        if isinstance(connector, Connector):
+            connector.hang_up()
+        filename, line = self._made_at
+        warnings.warn_explicit(
+            f"the PerfectPay client made at {filename}:{line} was never closed; open it with "
+            "'async with', or await its close()",
+            ResourceWarning,
+            filename,
+            line,
+            source=self,
         )
-    return TransportError(f"the exchange with the server failed ({kind})", outcome=outcome)
+
+
+def _is_sha256(fingerprint: object) -> bool:
+    return isinstance(fingerprint, bytes) and len(fingerprint) == _SHA256_SIZE
+
+
+def _caller() -> tuple[str, int]:
+    """Return file and line of the first caller outside this package."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - far cheaper than a stack
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno

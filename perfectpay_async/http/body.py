@@ -24,16 +24,18 @@ async def read_body(chunks: AsyncIterable[bytes], encoding: str, limit: int = MA
         limit: Most bytes of the decompressed body.
 
     Raises:
-        ResponseTooLarge: The body is larger than `limit`; reading stopped there.
+        ResponseTooLarge: The body is larger than `limit`, as it comes or decompressed; reading
+            stopped there.
         ConnectionLostError: The compressed data is damaged, cut short or of an unknown encoding.
     """
     inflate = _Inflater(encoding, limit) if encoding and encoding != "identity" else None
     parts: list[bytes] = []
-    size = 0
+    size = received = 0
     async for chunk in chunks:
         part = inflate.feed(chunk) if inflate else chunk
         size += len(part)
-        if size > limit:
+        received += len(chunk)  # compressed data may go on for ever and unpack to nothing
+        if size > limit or received > limit:
             del chunk, part
             parts.clear()
             raise ResponseTooLarge(f"the body of the answer is larger than {limit:,} bytes")
@@ -61,8 +63,8 @@ class _Inflater:
             data = self._stream.decompress(chunk, self._budget) if self._budget else b""
         except zlib.error:
             data = None
-        if data is None:
-            del chunk
+        if data is None or self._stream.unused_data:
+            del chunk, data
             raise ConnectionLostError("the compressed body of the answer is damaged")
         self._budget -= len(data)
         return data

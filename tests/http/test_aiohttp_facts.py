@@ -6,6 +6,7 @@ private switch we rely on was renamed: look at the code the test's name points t
 
 import asyncio
 import gzip
+import inspect
 import json
 import math
 
@@ -63,6 +64,42 @@ async def test_our_own_session_has_it_switched_off():
     session = transport._open_session()
     assert session._retry_connection is False
     await session.close()
+
+
+async def test_an_answer_that_nobody_asked_for_is_given_to_the_next_request(
+    session, raw_server, answer
+):
+    async def handler(reader, writer):
+        await raw_server.read_request(reader)
+        writer.write(answer(b"first"))
+        await asyncio.sleep(0.02)
+        writer.write(answer(b"surplus"))
+        await raw_server.read_request(reader)
+        writer.write(answer(b"second"))
+
+    raw_server.handler = handler
+    bodies = []
+    for _ in range(2):
+        async with session.get(raw_server.url) as response:
+            bodies.append(await response.read())
+        await asyncio.sleep(0.05)
+    assert bodies == [b"first", b"surplus"]
+
+
+async def test_what_our_connector_needs_of_its_base_has_its_name(session, raw_server, answer):
+    raw_server.answers(answer())
+    async with session.get(raw_server.url) as response:
+        await response.read()
+    connector = session.connector
+    (kept,) = connector._conns.values()
+    (protocol, _since) = kept[0]
+    assert kept.rotate
+    assert protocol.should_close is False
+    assert protocol.force_close
+    assert connector._loop is asyncio.get_running_loop()
+    assert inspect.iscoroutinefunction(type(connector)._create_connection)
+    connector.__exit__(None, None, None)
+    assert connector.closed
 
 
 async def test_a_timeout_above_five_seconds_is_rounded_up_unless_the_threshold_is_raised():

@@ -1,0 +1,213 @@
+"""The connections: what is known of each exchange, and which kept connection may be used again.
+
+aiohttp hands out a kept connection as long as it looks open. Two things can be wrong with it. The
+server has closed it already, and the news waits in the socket: a request written now is lost with
+an unknown outcome. Or bytes came that nobody had asked for (a body longer than announced, a second
+answer): they would be taken for the answer to the next request, and so on for each request after
+that, so that one card's answer is given to the call for another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import select
+from contextvars import ContextVar
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from perfectpay_async.errors import TlsError
+
+KEEPALIVE: Final = 15.0
+DNS_CACHE: Final = 60
+
+
+class Exchange:
+    """What is known of one exchange while it runs.
+
+    The event loop keeps the context in which a connection was opened for as long as it is open, and
+    with it this object: so it holds flags, and a connection only until the exchange ends; never the
+    request.
+
+    Attributes:
+        queued: Whether it waits for one of the connections to become free.
+        unsent: Whether it is certain that nothing of the request was sent.
+        fresh: Whether a new connection was made for this exchange.
+    """
+
+    __slots__ = ("_protocol", "_transport", "fresh", "queued", "unsent")
+
+    def __init__(self) -> None:
+        self.queued = self.unsent = True
+        self.fresh = False
+        self._protocol: ResponseHandler | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def begin(self) -> None:
+        """Note that its turn has come.
+
+        From here on the worst is assumed until a connector of ours says otherwise: a session that
+        was passed in, or a mock, says nothing.
+        """
+        self.queued = self.unsent = False
+
+    def take(self, connection: aiohttp.connector.Connection) -> None:
+        """Note the connection that the request goes out on."""
+        self._protocol, self._transport = connection.protocol, connection.transport
+
+    def end(self, answer: aiohttp.ClientResponse | None, *, complete: bool) -> None:
+        """Let go of the connection; unless the exchange is complete, never use it again."""
+        if not complete:
+            is_held = answer is None or answer.connection is not None
+            if answer is not None:
+                answer.close()
+            if self._protocol is not None:
+                self._protocol.force_close()
+            # aiohttp closes politely: it would go on to send what is left of the request to a
+            # server that has stopped reading, and keep the socket open for as long as that takes.
+            # When the body was read to its end, another call may have this connection already.
+            if self._transport is not None and is_held:
+                self._transport.abort()
+        self._protocol = self._transport = None
+
+
+# The connector runs in the task of the call, so this names the exchange it connects for. aiohttp's
+# own way to learn of it, a trace config, costs a fifth of a whole request.
+EXCHANGE: ContextVar[Exchange] = ContextVar("perfectpay_exchange")
+
+
+class Connector(aiohttp.TCPConnector):
+    """Tells the exchange what happens to it, and gives it no connection that is not quiet.
+
+    Args:
+        fingerprint: SHA-256 of the only server certificate to accept, on top of the usual checks.
+        **settings: Of `aiohttp.TCPConnector`.
+    """
+
+    def __init__(self, *, fingerprint: bytes | None, **settings: Any) -> None:
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - a type of aiohttp's own
+            limit=0,  # the transport limits, and tells waiting for it from a slow server
+            keepalive_timeout=KEEPALIVE,
+            ttl_dns_cache=DNS_CACHE,
+            **settings,
+        )
+        self._pin = fingerprint
+        # asyncio lets go of the protocol when its connection is gone.
+        self._open: WeakKeyDictionary[ResponseHandler, asyncio.Transport] = WeakKeyDictionary()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+    ) -> aiohttp.connector.Connection:
+        """Return a kept connection on which nothing is pending, or a new one."""
+        exchange = EXCHANGE.get()
+        exchange.unsent = True
+        while True:
+            # aiohttp takes the kept connection that was idle longest, which the server is the most
+            # likely to close this very moment; this makes it take the one used last.
+            kept = self._conns.get(req.connection_key)
+            if kept:
+                kept.rotate(1)
+            connection = await super().connect(req, traces, timeout)
+            if exchange.fresh or _is_quiet(connection):
+                break
+            if connection.transport is not None:
+                connection.transport.abort()
+            connection.close()
+        exchange.take(connection)
+        # A body is sent later and says so itself; a request without one goes out at once.
+        exchange.unsent = isinstance(req.body, Body)
+        return connection
+
+    async def _create_connection(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - as above
+    ) -> ResponseHandler:
+        protocol = await super()._create_connection(req, traces, timeout)
+        EXCHANGE.get().fresh = True
+        transport = protocol.transport
+        if transport is not None:
+            self._open[protocol] = transport
+        if self._pin is not None and not _is_pinned(transport, self._pin):
+            if transport is not None:
+                transport.abort()
+            raise TlsError("the server's certificate is not the one that fingerprint names")
+        return protocol
+
+    def abort(self) -> None:
+        """Close all connections at once, also those that are being closed politely.
+
+        Over TLS that would take half a minute with a server that does not say goodbye.
+        """
+        if not self._loop.is_closed():
+            for transport in tuple(self._open.values()):
+                transport.abort()
+
+    def hang_up(self) -> None:
+        """Close everything where nothing can be awaited any more."""
+        self.abort()
+        self.__exit__(None, None, None)  # aiohttp has no other name for it in all its versions
+
+    def __del__(self, _warnings: object = None) -> None:
+        """Say nothing: the transport reports a client that was never closed, and which one."""
+
+
+class Body(aiohttp.Payload):
+    """The body of a request. It tells the exchange when it begins to be sent.
+
+    Args:
+        body: The encoded body; its `repr` stays masked wherever aiohttp passes it on.
+        exchange: To tell.
+    """
+
+    _autoclose = True  # there is nothing to close
+
+    def __init__(self, body: bytes, exchange: Exchange) -> None:
+        super().__init__(body, content_type="application/json")
+        self._size = len(body)
+        self._exchange = exchange
+
+    async def write(self, writer: Any) -> None:
+        """Send the body, if the server has not hung up yet."""
+        # Between connecting and this, a loop's turn may pass in which the server hangs up.
+        transport = writer.transport
+        if transport is not None and not transport.is_closing():
+            self._exchange.unsent = False
+        await writer.write(self._value)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text."""
+        return str(self._value, encoding, errors)
+
+
+def _is_quiet(connection: aiohttp.connector.Connection) -> bool:
+    """Whether a kept connection is open, fully written, and has nothing to read."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None:
+        return False
+    if protocol.should_close or transport.get_write_buffer_size():
+        return False
+    sock = transport.get_extra_info("socket")
+    return sock is None or not _is_readable(sock.fileno())
+
+
+def _is_readable(descriptor: int) -> bool:
+    if hasattr(select, "poll"):  # select() cannot look at descriptors from 1,024
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])
+
+
+def _is_pinned(transport: asyncio.Transport | None, fingerprint: bytes) -> bool:
+    tls = None if transport is None else transport.get_extra_info("ssl_object")
+    if tls is None:
+        return False
+    return hashlib.sha256(tls.getpeercert(binary_form=True)).digest() == fingerprint

@@ -1,0 +1,105 @@
+"""Fixtures for tests of the transport: a client on the raw server, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perfectpay_async import PerfectPay
+
+KEY = "snd_planted_83613"
+
+
+@pytest.fixture
+async def open_client(raw_server) -> AsyncIterator[Callable[..., PerfectPay]]:
+    """Opens clients on the raw server, impatient ones unless told otherwise."""
+    opened: list[PerfectPay] = []
+
+    def make(**settings: Any) -> PerfectPay:
+        defaults = {"base_url": raw_server.url, "attempt_timeout": 0.3, "deadline": 2.0}
+        made = PerfectPay(KEY, **{**defaults, **settings})
+        opened.append(made)
+        return made
+
+    yield make
+    for client in opened:
+        await client.close()
+
+
+@pytest.fixture
+def client(open_client: Callable[..., PerfectPay]) -> PerfectPay:
+    return open_client()
+
+
+@pytest.fixture
+async def quiet_loop() -> AsyncIterator[None]:
+    """Fails when something ends up in the event loop's exception handler."""
+    noise: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: noise.append(context))
+    yield
+    gc.collect()
+    assert noise == []
+
+
+class Census:
+    """What there is in this process: open descriptors, tasks and timers of the loop."""
+
+    def __init__(self) -> None:
+        loop: Any = asyncio.get_running_loop()
+        self.descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        self.tasks = len(asyncio.all_tasks())
+        self.timers = sum(not timer.cancelled() for timer in loop._scheduled)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Census) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Census({vars(self)})"
+
+    @classmethod
+    async def returns_to(cls, before: Census) -> None:
+        """Wait until nothing is left but what was there before.
+
+        The other ends of the connections are in this process too, and need a moment to notice.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 2
+        while cls() != before and loop.time() < end:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.001)
+        assert cls() == before
+
+
+@pytest.fixture
+def census() -> type[Census]:
+    return Census
+
+
+@pytest.fixture
+def own_answers(raw_server, answer) -> None:
+    """The raw server answers every request with the payment method it asks for."""
+
+    async def handler(reader, writer):
+        while True:
+            request = await raw_server.read_request(reader)
+            writer.write(answer(method_of(request)))
+            await writer.drain()
+
+    raw_server.handler = handler
+
+
+def method_of(request: bytes) -> bytes:
+    """The body that answers a request right: the payment method that its path names."""
+    name = next(part for part in request.split(b" ", 2)[1].split(b"/") if part.startswith(b"pm_"))
+    return b'{"payment_method_id":"%s"}' % name
+
+
+@pytest.fixture
+def right_body() -> Callable[[bytes], bytes]:
+    return method_of
