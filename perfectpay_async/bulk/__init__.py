@@ -1,8 +1,10 @@
 """Bulk work: updates of any number of cards, bounded, ordered per card, and accounted for."""
 
+from .controller import RateFigures
 from .report import BulkReport, RowResult, Tally, Verdict
-from .rows import BadRow, ExpiryRow, InputRefused, read_csv
+from .rows import BadRow, ExpiryRow, InputRefused
 from .runner import Bulk
+from .sources import read_csv, read_rows
 
 __all__ = [
     "BadRow",
@@ -10,8 +12,10 @@ __all__ = [
     "BulkReport",
     "ExpiryRow",
     "InputRefused",
+    "RateFigures",
     "RowResult",
     "Tally",
     "Verdict",
     "read_csv",
+    "read_rows",
 ]

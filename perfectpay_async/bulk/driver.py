@@ -22,14 +22,15 @@ class Driver:
     Attributes:
         taken: Rows taken from the iterator so far.
         exhausted: Whether the iterator has come to its end.
+        stopped: Whether no more rows are to be begun.
     """
 
     def __init__(self, rows: AsyncIterator[Row], process: Callable[[Row], Awaitable[None]]) -> None:
         self.taken = 0
         self.exhausted = False
+        self.stopped = False
         self._rows = rows
         self._process = process
-        self._stopped = False
         self._failure: Exception | None = None
         self._turn = asyncio.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
@@ -38,7 +39,7 @@ class Driver:
 
     def stop(self) -> None:
         """Take no more rows. Those under way are finished."""
-        self._stopped = True
+        self.stopped = True
         for worker in self._waiting:  # perhaps for a row that never comes
             worker.cancel()
 
@@ -74,7 +75,7 @@ class Driver:
         try:
             # One worker at a time, so that a card's rows line up in the order of the input.
             async with self._turn:
-                if self._stopped or self.exhausted:
+                if self.stopped or self.exhausted:
                     return None
                 row = await anext(self._rows, None)
                 if row is None:
@@ -91,7 +92,7 @@ class Driver:
         try:
             if earlier is not None:
                 await earlier.wait()
-            if earlier is None or not self._stopped:
+            if earlier is None or not self.stopped:
                 await self._process(row)
         finally:
             end.set()

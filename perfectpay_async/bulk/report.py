@@ -9,6 +9,8 @@ from attrs import define, field, frozen
 
 from perfectpay_async.errors import PerfectPayError
 
+from .controller import RateFigures
+
 MAX_PROBLEMS: Final = 1_000
 """So many rows that are not ok are kept in a report; all of them are counted."""
 
@@ -76,6 +78,7 @@ class BulkReport:
         elapsed: Seconds from start to end.
         problems: The first 1,000 results that are not ok.
         stopped_by: The error that ended the run early, such as a refused key.
+        rate: What the rate control did, as it was in the end; None for a run without it.
     """
 
     ok: int
@@ -89,6 +92,7 @@ class BulkReport:
     elapsed: float
     problems: tuple[RowResult, ...] = field(repr=False)
     stopped_by: PerfectPayError | None = None
+    rate: RateFigures | None = None
 
     @property
     def rows(self) -> int:
@@ -113,19 +117,21 @@ class BulkReport:
 
 @define
 class Tally:
-    """Adds results up. Pass its `add` as `on_result` to watch a run.
+    """Adds results up. Pass `add` as `on_result` and `note_rate` as `on_rate` to watch a run.
 
     Attributes:
         counts: Rows per verdict.
         retried: Rows that needed more than one attempt.
         attempts: Requests sent.
         problems: The first results that are not ok.
+        rate: What the rate control does; None before the first answer, or without it.
     """
 
     counts: dict[Verdict, int] = field(factory=lambda: dict.fromkeys(Verdict, 0))
     retried: int = 0
     attempts: int = 0
     problems: list[RowResult] = field(factory=list[RowResult])
+    rate: RateFigures | None = None
 
     @property
     def rows(self) -> int:
@@ -139,6 +145,10 @@ class Tally:
         self.retried += result.attempts > 1
         if result.verdict is not Verdict.OK and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(result)
+
+    def note_rate(self, figures: RateFigures) -> None:
+        """Keep the latest figures of the rate control."""
+        self.rate = figures
 
     def report(
         self,
@@ -162,4 +172,5 @@ class Tally:
             elapsed=elapsed,
             problems=tuple(self.problems),
             stopped_by=stopped_by,
+            rate=self.rate,
         )

@@ -7,8 +7,6 @@ import hashlib
 from collections.abc import AsyncIterable, Callable, Iterable, Sized
 from typing import Final, TypeAlias
 
-from tenacity import stop_after_attempt
-
 from perfectpay_async.errors import (
     ApiError,
     AuthenticationError,
@@ -21,15 +19,22 @@ from perfectpay_async.errors import (
     UnexpectedRedirect,
     WrongEventLoopError,
 )
+from perfectpay_async.http.pipeline import Middleware, pass_through
 from perfectpay_async.options import RequestOptions
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.resources.payment_methods import UPDATE, PaymentMethods
 
+from .controller import RateFigures
 from .driver import Driver
+from .pace import OnRate, Pace, StopAfterAttempts
 from .report import BulkReport, RowResult, Tally, Verdict
 from .rows import BadRow, ExpiryRow, Row, RowLike, Rows
+
+RATE: Final = 40.0
+"""Default ceiling in requests per second: half of the documented limit of 80, the other half is
+left to live traffic."""
 
 OnResult: TypeAlias = Callable[[RowResult], None]
 
@@ -51,26 +56,33 @@ class Bulk:
     """Bulk operations of a client.
 
     Args:
-        payment_methods: Sends the calls.
+        paced: Returns the client's payment methods with one more middleware, which each attempt
+            passes before all others.
     """
 
-    def __init__(self, payment_methods: PaymentMethods) -> None:
-        self._payment_methods = payment_methods
+    def __init__(self, paced: Callable[[Middleware], PaymentMethods]) -> None:
+        self._paced = paced
 
     async def update_expiries(
         self,
         rows: Iterable[RowLike] | AsyncIterable[RowLike],
         *,
         concurrency: int = 64,
+        rate: float | None = RATE,
         attempts: int = 6,
         deadline: float = 60.0,
         on_result: OnResult | None = None,
+        on_rate: OnRate | None = None,
     ) -> BulkReport:
         """Give many cards a new expiry.
 
         The memory it takes does not depend on the length of the input. Never are two requests
         under way for one card: a further row for a card waits for the earlier one, so the last
         one wins.
+
+        The rate finds itself: it starts at 10 requests per second, doubles each second up to
+        `rate`, goes down when the server throttles (429) and up again when it does not. While the
+        server refuses most requests nothing is sent but a probe now and then, and no row is begun.
 
         A refused key (401, 403), and whatever else every row would meet, ends the run: no more
         rows are begun, those under way are finished, and the report's `stopped_by` says why. To
@@ -82,15 +94,20 @@ class Bulk:
                 iterable or async iterable, such as `read_csv(path)`.
             concurrency: Rows under way at once. More than the client's `max_connections` gains
                 nothing.
-            attempts: Most attempts for one row.
+            rate: Most requests per second, retries included; `math.inf` for no ceiling, where only
+                the server's throttling bounds it. None turns the rate control off, for a server
+                of your own, such as the sandbox.
+            attempts: Most attempts for one row. A throttled one does not count while most are.
             deadline: Seconds for one row, with all its attempts and waits.
             on_result: Called in the event loop with every result as it comes; keep it short.
+            on_rate: Called in the same way with the figures of the rate control, after each
+                answer.
 
         Returns:
             The account of the run.
 
         Raises:
-            ConfigurationError: `concurrency`, `attempts` or `deadline` is out of range.
+            ConfigurationError: `concurrency`, `rate`, `attempts` or `deadline` is out of range.
             InputRefused: `read_csv` met something that makes its whole input doubtful. The rows
                 before that place have been sent.
             Exception: What `rows`, `on_result` or one of your middlewares raised. No more rows are
@@ -98,12 +115,26 @@ class Bulk:
         """
         _check_count("concurrency", concurrency)
         _check_count("attempts", attempts)
+        _check_rate(rate)
         RequestOptions(deadline=deadline)  # refuses a bad value here and not at the first row
-        # A bulk run cannot multiply the load of an outage: its workers wait before they repeat, and
-        # there are never more of them. Refused retries would only fail the rows faster.
-        unlimited = RetryBudget(retry_cost=0, throttled_cost=0)
-        policy = RetryPolicy(stop=stop_after_attempt(attempts), budget=unlimited)
-        run = _Run(self._payment_methods, rows, policy, deadline, on_result)
+        tally = Tally()
+
+        def note(figures: RateFigures) -> None:
+            tally.note_rate(figures)
+            if on_rate is not None:
+                on_rate(figures)
+
+        pace = None if rate is None else Pace(rate, concurrency, note)
+        methods = self._paced(pace or pass_through)
+        run = _Run(
+            methods,
+            rows,
+            tally,
+            pace=pace,
+            attempts=attempts,
+            deadline=deadline,
+            on_result=on_result,
+        )
         return await run.to_the_end(concurrency)
 
 
@@ -114,17 +145,24 @@ class _Run:
         self,
         payment_methods: PaymentMethods,
         rows: Iterable[RowLike] | AsyncIterable[RowLike],
-        policy: RetryPolicy,
+        tally: Tally,
+        *,
+        pace: Pace | None,
+        attempts: int,
         deadline: float,
         on_result: OnResult | None,
     ) -> None:
         self._payment_methods = payment_methods
-        self._policy = policy
+        self._pace = pace
+        self._attempts = attempts
+        # A bulk run cannot multiply the load of an outage: its workers wait before they repeat, and
+        # there are never more of them. Refused retries would only fail the rows faster.
+        self._budget = RetryBudget(retry_cost=0, throttled_cost=0)
         self._deadline = deadline
         self._on_result = on_result
         self._length = len(rows) if isinstance(rows, Sized) else None
         self._driver = Driver(Rows(rows), self._process)
-        self._tally = Tally()
+        self._tally = tally
         self._stopped_by: PerfectPayError | None = None
         self._now = asyncio.get_running_loop().time
 
@@ -141,6 +179,10 @@ class _Run:
         if isinstance(row, BadRow):
             result = RowResult(row.number, None, Verdict.INVALID, message=row.reason)
         else:
+            if self._pace is not None:
+                await self._pace.room()
+                if self._driver.stopped:
+                    return  # it was never begun
             result = await self._update(row)
         self._deliver(result)
         if result.verdict is Verdict.INVALID:
@@ -148,8 +190,11 @@ class _Run:
 
     async def _update(self, row: ExpiryRow) -> RowResult:
         started = self._now()
+        stop = StopAfterAttempts(self._attempts, self._pace)
         options = RequestOptions(
-            retry=self._policy, deadline=self._deadline, idempotency_key=_key(row)
+            retry=RetryPolicy(stop=stop, budget=self._budget),
+            deadline=self._deadline,
+            idempotency_key=_key(row),
         )
         try:
             method = await self._payment_methods.update(
@@ -192,6 +237,15 @@ class _Run:
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{name} must be a whole number from 1")
+
+
+def _check_rate(rate: object) -> None:
+    if rate is None:
+        return
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+        raise ConfigurationError(
+            "rate must be a number of requests per second above 0, or None for no rate control"
+        )
 
 
 def _key(row: ExpiryRow) -> str:

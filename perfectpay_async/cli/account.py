@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 from rich.console import Console
 
-from perfectpay_async.bulk import BulkReport, RowResult, Verdict
+from perfectpay_async.bulk import BulkReport, RateFigures, RowResult, Verdict
 
 SCHEMA: Final = 1
 """Version of the JSON account. New keys may be added to it; a changed meaning makes a new one."""
@@ -31,6 +31,8 @@ def print_account(console: Console, report: BulkReport) -> None:
         f"{report.attempts:,} requests, {report.requests_per_second:,.0f}/s, "
         f"{report.retried:,} rows retried"
     )
+    if report.rate is not None:
+        console.print(_rate(report.rate))
     for verdict in Verdict:
         count: int = getattr(report, verdict.value)
         style = _STYLES[verdict] if count else "dim"
@@ -63,11 +65,31 @@ def account_json(report: BulkReport) -> str:
             "requests": report.attempts,
             "elapsed": round(report.elapsed, 3),
             "requests_per_second": round(report.requests_per_second, 1),
+            "rate": None if report.rate is None else _rate_json(report.rate),
             "stopped_by": None if stopped_by is None else type(stopped_by).__name__,
             "problem_count": report.problem_count,
             "problems": [attrs.asdict(result) for result in report.problems],
         }
     )
+
+
+def _rate(rate: RateFigures) -> str:
+    return (
+        f"  rate granted in the end {rate.granted:,.0f}/s; {rate.cuts:,} cuts, "
+        f"gate closed for {rate.gate_seconds:.1f} s, {rate.rejected:,} requests throttled "
+        f"({rate.rejected_share:.2%})"
+    )
+
+
+def _rate_json(rate: RateFigures) -> dict[str, object]:
+    return {
+        "granted": round(rate.granted, 1),
+        "in_flight_cap": rate.in_flight_cap,
+        "cuts": rate.cuts,
+        "gate_seconds": round(rate.gate_seconds, 3),
+        "throttled": rate.rejected,
+        "throttled_share": round(rate.rejected_share, 5),
+    }
 
 
 def _problem(result: RowResult) -> str:

@@ -1,15 +1,15 @@
-"""`perfectpay bulk run`: give the cards of a CSV file a new expiry."""
+"""`perfectpay bulk run`: give the cards of a file a new expiry."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Final
 
 import click
 from yarl import URL
 
-from perfectpay_async.bulk import BadRow, InputRefused, read_csv
+from perfectpay_async.bulk.inspection import Inspection
+from perfectpay_async.bulk.runner import RATE
 from perfectpay_async.client import PerfectPay
 from perfectpay_async.http.address import ENVIRONMENTS
 
@@ -17,10 +17,18 @@ from .account import account_json, print_account, print_problems
 from .connect import bulk_client, find_address, is_sandbox, key_from_environment
 from .consoles import stderr_console, stdout_console
 from .exits import InputNotTaken
-from .feed import Feed, PipeFeed
+from .feed import Feed
+from .inputs import (
+    ALLOW,
+    STDIN,
+    Input,
+    Source,
+    duplicates_refused,
+    input_options,
+    open_input,
+)
+from .plan import plan
 from .updating import Ending, update_cards
-
-_STDIN: Final = "-"
 
 
 @click.group()
@@ -28,14 +36,24 @@ def bulk() -> None:
     """Work on many cards at once."""
 
 
+bulk.add_command(plan)
+
+
 @bulk.command("run")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@input_options
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 1_000),
     default=64,
     show_default=True,
     help="Cards under way at once.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=RATE,
+    show_default=True,
+    help='Most requests per second; the server may grant less. "inf" for no ceiling.',
 )
 @click.option(
     "--attempts",
@@ -51,8 +69,9 @@ def bulk() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask before anything but a sandbox is changed.")
 def run(
     *,
-    file: str,
+    source: Source,
     concurrency: int,
+    rate: float,
     attempts: int,
     environment: str | None,
     base_url: str | None,
@@ -62,8 +81,9 @@ def run(
 ) -> int:
     """Give the cards in FILE a new expiry; "-" reads standard input.
 
-    FILE is a CSV file in UTF-8 whose first line is payment_method_id,exp_month,exp_year. It is
-    read to its end once before anything is sent; standard input is sent as it comes.
+    FILE is a CSV, JSONL or Parquet file with the columns payment_method_id, exp_month and exp_year,
+    or payment_method_id and expiry. It is read to its end once before anything is sent; what comes
+    from a pipe is kept in a temporary file for that.
 
     The key is read from PERFECTPAY_API_KEY. Without --environment or --base-url, the address is
     read from PERFECTPAY_BASE_URL or PERFECTPAY_ENVIRONMENT.
@@ -73,12 +93,25 @@ def run(
     """
     address = find_address(environment, base_url)
     client = bulk_client(key_from_environment(), address, concurrency)
-    total = None if file == _STDIN else _count_rows(file)
-    if not (yes or is_sandbox(address)):
-        _confirm(address, total)
-    ending = asyncio.run(
-        _update(client, file, total, concurrency=concurrency, attempts=attempts, quiet=quiet)
-    )
+    ask = not (yes or is_sandbox(address))
+    if ask and (source.file == STDIN or not sys.stdin.isatty()):
+        raise click.UsageError(f"{address.host} is not a sandbox: say --yes to change cards there")
+    with open_input(source) as opened:
+        inspection = _inspect(opened, source)
+        if ask:
+            _confirm(address, inspection.good)
+        feed = Feed(opened.again(inspection))
+        ending = asyncio.run(
+            _update(
+                client,
+                feed,
+                inspection.rows,
+                concurrency=concurrency,
+                rate=rate,
+                attempts=attempts,
+                quiet=quiet,
+            )
+        )
     print_problems(stderr_console(), ending.report)
     if ending.refused is not None:
         click.echo(f"Error: {ending.refused.message}", err=True)
@@ -91,52 +124,40 @@ def run(
 
 async def _update(
     client: PerfectPay,
-    file: str,
-    total: int | None,
+    feed: Feed,
+    total: int,
     *,
     concurrency: int,
+    rate: float,
     attempts: int,
     quiet: bool,
 ) -> Ending:
     async with client:
         return await update_cards(
             client,
-            _stdin_feed() if file == _STDIN else Feed(read_csv(file)),
+            feed,
             total=total,
             concurrency=concurrency,
+            rate=rate,
             attempts=attempts,
             console=None if quiet else stderr_console(),
         )
 
 
-def _stdin_feed() -> PipeFeed:
-    # Not sys.stdin: Python tears it down at exit, while the thread may still be reading.
-    stream = open(  # noqa: SIM115 - a descriptor that is not ours to close
-        sys.stdin.fileno(), encoding="utf-8", errors="surrogateescape", newline="", closefd=False
-    )
-    return PipeFeed(read_csv(stream))
+def _inspect(opened: Input, source: Source) -> Inspection:
+    """Read the whole input once, so that nothing is sent of one that will be refused."""
+    inspection = opened.inspect(look_for_duplicates=source.on_duplicate != ALLOW)
+    if refused := duplicates_refused(inspection, source):
+        raise InputNotTaken(refused)
+    if bad := inspection.rows - inspection.good:
+        click.echo(
+            f"{bad:,} of {inspection.rows:,} rows break a rule and will not be sent.", err=True
+        )
+    return inspection
 
 
-def _count_rows(file: str) -> int:
-    """Read the whole file once, so that nothing is sent of one that will be refused."""
-    bad = total = 0
-    try:
-        for row in read_csv(file):
-            total += 1
-            bad += isinstance(row, BadRow)
-    except InputRefused as error:
-        raise InputNotTaken(error.message) from error
-    except OSError as error:
-        raise InputNotTaken(f"the file cannot be read: {error.strerror}") from error
-    if bad:
-        click.echo(f"{bad:,} of {total:,} rows break a rule and will not be sent.", err=True)
-    return total
-
-
-def _confirm(address: URL, total: int | None) -> None:
-    if total is None or not sys.stdin.isatty():
-        raise click.UsageError(f"{address.host} is not a sandbox: say --yes to change cards there")
-    click.echo(f"This changes {total:,} cards at {address.host}, which is not a sandbox.", err=True)
+def _confirm(address: URL, cards: int) -> None:
+    click.echo(f"This changes {cards:,} cards at {address.host}, which is not a sandbox.", err=True)
     typed = click.prompt("Type the host's name to go on", default="", show_default=False, err=True)
     if typed.strip() != address.host:
         raise click.UsageError("not confirmed, so nothing was sent")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Final
 
 from rich.console import Console
@@ -77,5 +78,23 @@ def _text(tally: Tally, total: int | None, rate: float) -> str:
     rows = f"{tally.rows:,}" if total is None else f"{tally.rows:,}/{total:,}"
     return (
         f"{rows} rows  {rate:,.0f}/s  ok {counts[Verdict.OK]:,}  retried {tally.retried:,}  "
-        f"failed {failed:,}  unknown {counts[Verdict.UNKNOWN]:,}"
+        f"failed {failed:,}  unknown {counts[Verdict.UNKNOWN]:,}{_control(tally, total)}"
     )
+
+
+def _control(tally: Tally, total: int | None) -> str:
+    """Return what the rate control does, and when it will be done at the granted rate."""
+    figures = tally.rate
+    if figures is None:
+        return ""
+    parts = [f"granted {figures.granted:,.0f}/s" if figures.gate_open else "waiting for the server"]
+    if figures.cuts:
+        parts.append(f"cuts {figures.cuts:,}")
+    if figures.gate_seconds:
+        parts.append(f"gate {figures.gate_seconds:,.0f} s")
+    if figures.rejected:
+        parts.append(f"rejected {figures.rejected_share:.1%}")
+    if total is not None and figures.gate_open:
+        left = round(max(0, total - tally.rows) / figures.granted)
+        parts.append(f"ETA {timedelta(seconds=left)}")
+    return "  " + "  ".join(parts)

@@ -57,6 +57,7 @@ async def update_cards(
     *,
     total: int | None,
     concurrency: int,
+    rate: float | None,
     attempts: int,
     console: Console | None,
 ) -> Ending:
@@ -70,6 +71,7 @@ async def update_cards(
         feed: The rows.
         total: How many there are, or None when that is not known.
         concurrency: Rows under way at once.
+        rate: Most requests per second, or None for no rate control.
         attempts: Most attempts for one row.
         console: Where to show progress, or None for nowhere.
     """
@@ -91,7 +93,12 @@ async def update_cards(
         async with show_progress(tally, total, console), limit:
             with call_on_signals(stop):
                 report = await client.bulk.update_expiries(
-                    feed, concurrency=concurrency, attempts=attempts, on_result=tally.add
+                    feed,
+                    concurrency=concurrency,
+                    rate=rate,
+                    attempts=attempts,
+                    on_result=tally.add,
+                    on_rate=tally.note_rate,
                 )
     except TimeoutError:
         if not limit.expired():

@@ -50,6 +50,10 @@ class Caller:
         """Return a caller on the same pipeline with other defaults."""
         return Caller(self._pipeline, self._root, options.over(self._options))
 
+    def through(self, pipeline: Next) -> Caller:
+        """Return a caller with the same defaults on another pipeline."""
+        return Caller(pipeline, self._root, self._options)
+
     def until(self, options: RequestOptions | None) -> Callable[[], RequestOptions]:
         """Return a function that gives the options of the next of several calls.
 

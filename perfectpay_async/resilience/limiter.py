@@ -40,6 +40,20 @@ class Gcra:
             raise ConfigurationError("requests_per_second must be a number above 0")
         self._rate = value
 
+    def change(self, now: float, rate: float, burst: float) -> None:
+        """Change rate and burst, for the wait that has begun already as well.
+
+        Args:
+            now: The time in seconds, of the clock that the other methods are given.
+            rate: Starts per second.
+            burst: How many starts may come at once after a pause, at least 1.
+        """
+        ahead = max(0.0, self._on_schedule - now)
+        old, self.rate = self._rate, rate
+        self._burst = max(1.0, burst)
+        if ahead:
+            self._on_schedule = now + ahead * old / rate
+
     def delay(self, now: float) -> float:
         """Return the seconds until the next start is allowed; 0 when it is allowed now.
 

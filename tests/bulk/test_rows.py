@@ -8,7 +8,8 @@ import pytest
 
 from perfectpay_async import CardExpiry
 from perfectpay_async.bulk import BadRow, ExpiryRow, InputRefused, read_csv
-from perfectpay_async.bulk.rows import MAX_ROW, Rows
+from perfectpay_async.bulk.rows import Rows
+from perfectpay_async.bulk.sources.lines import MAX_ROW
 
 HEADER = "payment_method_id,exp_month,exp_year\n"
 NAME_THEM = (

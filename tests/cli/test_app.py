@@ -22,7 +22,7 @@ def test_help_loads_nothing_heavy():
     assert "demo" in ended.stdout
     assert "sandbox" in ended.stdout
     assert "bulk" in ended.stdout
-    assert not {"aiohttp", "cattrs", "rich", "tenacity"} & set(ended.stderr.split())
+    assert not {"aiohttp", "cattrs", "pyarrow", "rich", "tenacity"} & set(ended.stderr.split())
 
 
 def test_version(capsys):
@@ -30,7 +30,9 @@ def test_version(capsys):
     assert __version__ in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [["demo"], ["sandbox"], ["bulk"], ["bulk", "run"]])
+@pytest.mark.parametrize(
+    "command", [["demo"], ["sandbox"], ["bulk"], ["bulk", "run"], ["bulk", "plan"]]
+)
 def test_every_command_explains_itself(command, capsys):
     assert app.run([*command, "--help"]) == 0
     assert "Usage: perfectpay " + " ".join(command) in capsys.readouterr().out

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from perfectpay_async.cli.app import run
+from perfectpay_async.cli.inputs import Input
 from perfectpay_async.sandbox import Fault
 
 
@@ -19,7 +23,14 @@ def wait_for(condition, seconds=10.0):
         time.sleep(0.01)
 
 
+def open_files(pid):
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            yield str(descriptor.readlink())
+
+
 CARD_NUMBER = "4242424242424242"
+HEADER = "payment_method_id,exp_month,exp_year\n"
 UPDATE = "payment_methods.update"
 NOT_FOUND = (
     "the server answered 404 Not Found (HE_02: Payment method does not exist in our records)"
@@ -40,7 +51,8 @@ class TestExitCodes:
         shown = capsys.readouterr()
         assert {sandbox.ledger.expiry_of(card) for card in ids} == {("12", "31")}
         assert shown.out.splitlines()[0].startswith("50 rows in ")
-        assert [line.split() for line in shown.out.splitlines()[1:]] == [
+        assert "0 requests throttled" in shown.out.splitlines()[1]
+        assert [line.split() for line in shown.out.splitlines()[2:]] == [
             ["ok", "50"],
             ["rejected", "0"],
             ["exhausted", "0"],
@@ -54,16 +66,16 @@ class TestExitCodes:
 
     def test_some_rows_not_done_is_1_and_they_are_named(self, sandbox, write_csv, capsys):
         (card,) = sandbox.seed_cards(1)
-        file = write_csv(card, "pm_gone", f"{card},13,31", f"{card},1,2001")
+        file = write_csv(card, "pm_gone", f"{card},13,31", "pm_old,1,2001")
 
         assert run(["bulk", "run", file]) == 1
 
         lines = capsys.readouterr().err.splitlines()
-        assert lines[0] == "1 of 4 rows break a rule and will not be sent."
+        assert lines[0] == "2 of 4 rows break a rule and will not be sent."
         assert sorted(line.split(" (request id")[0] for line in lines[1:]) == [
             f"line 3, pm_gone: rejected: {NOT_FOUND}",
             "line 4: invalid: exp_month must be 1 to 12",
-            f"line 5, {card}: invalid: expiry must not be in the past",
+            "line 5, pm_old: invalid: expiry must not be in the past",
         ]
 
     def test_many_problems_are_cut(self, write_csv, capsys):
@@ -114,7 +126,7 @@ class TestExitCodes:
         assert sandbox.ledger.requests == []
 
     def test_so_is_a_wrong_header(self, write_csv, capsys):
-        assert run(["bulk", "run", write_csv(header="id,exp_month,exp_year\n")]) == 3
+        assert run(["bulk", "run", write_csv(header="card,exp_month,exp_year\n")]) == 3
         assert "the header lacks the column payment_method_id" in capsys.readouterr().err
 
     def test_no_key_is_4(self, environment, write_csv, capsys):
@@ -181,6 +193,8 @@ class TestJson:
         account = json.loads(capsys.readouterr().out)
         elapsed, rate = account.pop("elapsed"), account.pop("requests_per_second")
         (problem,) = account.pop("problems")
+        control = account.pop("rate")
+        assert (control["cuts"], control["throttled"], control["gate_seconds"]) == (0, 0, 0)
         assert elapsed > 0
         assert rate > 0
         assert account == {
@@ -219,10 +233,12 @@ class TestJson:
 class TestFaults:
     def test_a_short_outage_costs_no_row(self, sandbox, write_csv, capsys):
         ids = sandbox.seed_cards(300)
-        sandbox.faults.add(Fault.status(503, times=100, operation=UPDATE))
+        sandbox.faults.add(Fault.status(503, times=40, operation=UPDATE))
 
-        assert run(["bulk", "run", write_csv(*ids), "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["retried"] >= 64
+        assert run(["bulk", "run", write_csv(*ids), "--rate", "inf", "--json"]) == 0
+        account = json.loads(capsys.readouterr().out)
+        assert account["retried"] >= 10
+        assert account["requests"] == 340
 
     def test_attempts_are_as_many_as_asked_for(self, sandbox, write_csv, capsys):
         ids = sandbox.seed_cards(3)
@@ -235,32 +251,26 @@ class TestFaults:
 
 
 class TestStdin:
-    def test_rows_are_sent_as_they_come(self, sandbox, start):
+    def test_its_rows_are_sent(self, sandbox, start):
         first, second = sandbox.seed_cards(2)
         process = start("bulk", "run", "-", "--json")
-        process.stdin.write(f"payment_method_id,exp_month,exp_year\n{first},12,31\n")
-        process.stdin.flush()
-        wait_for(lambda: sandbox.ledger.writes)
-        process.stdin.write(f"{second},12,31\n")
 
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(f"{HEADER}{first},12,31\n{second},12,31\n", timeout=10)
 
         assert process.returncode == 0, err
         assert json.loads(out)["ok"] == 2
 
-    def test_a_refusal_halfway_tells_what_was_done(self, sandbox, start):
+    def test_all_of_it_is_read_before_anything_is_sent(self, sandbox, start):
         (card,) = sandbox.seed_cards(1)
         process = start("bulk", "run", "-", "--json")
 
-        out, err = process.communicate(
-            f"payment_method_id,exp_month,exp_year\n{card},12,31\n{CARD_NUMBER},12,31\n", timeout=10
-        )
+        out, err = process.communicate(f"{HEADER}{card},12,31\n{CARD_NUMBER},12,31\n", timeout=10)
 
-        account = json.loads(out)
-        assert process.returncode == 1
-        assert (account["ok"], account["not_started"]) == (1, None)
+        assert process.returncode == 3
+        assert out == ""
         assert "Error: line 3, column 1 (payment_method_id) looks like a card number" in err
         assert CARD_NUMBER not in err
+        assert sandbox.ledger.requests == []
 
     def test_a_refusal_at_once_is_3(self, start):
         process = start("bulk", "run", "-")
@@ -307,18 +317,104 @@ class TestSignals:
         assert process.returncode == 130
         assert (account["unknown"], account["not_started"]) == (4, 6)
 
-    def test_it_does_not_wait_for_a_silent_stdin(self, sandbox, start):
-        (card,) = sandbox.seed_cards(1)
-        process = start("bulk", "run", "-", "--json")
-        process.stdin.write(f"payment_method_id,exp_month,exp_year\n{card},12,31\n")
+    @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc")
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_it_does_not_wait_for_a_silent_stdin(self, sandbox, tmp_path, start, number):
+        process = start("bulk", "run", "-", TMPDIR=str(tmp_path))
+        process.stdin.write(f"{HEADER}pm_1,12,31\n")
         process.stdin.flush()
-        wait_for(lambda: sandbox.ledger.writes)
+        # The copy of stdin: it has no name, so that it is gone whatever ends the process.
+        wait_for(lambda: any(str(tmp_path) in name for name in open_files(process.pid)))
+        assert list(tmp_path.iterdir()) == []
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.wait(timeout=10)
 
-        assert process.returncode == 130
-        assert json.loads(process.stdout.read())["ok"] == 1
+        assert process.returncode in (130, -signal.SIGTERM)
+        assert sandbox.ledger.requests == []
+
+
+class TestDuplicates:
+    def test_they_are_refused_before_anything_is_sent(self, sandbox, write_csv, capsys):
+        (card,) = sandbox.seed_cards(1)
+
+        assert run(["bulk", "run", write_csv(card, "pm_2", card)]) == 3
+
+        assert capsys.readouterr().err == (
+            "Error: 1 of 3 rows repeat the card of an earlier one, first line 4 that of line 2; "
+            "leave one row for each card, or say --on-duplicate allow to send them in their order\n"
+        )
+        assert sandbox.ledger.requests == []
+
+    def test_or_sent_in_their_order(self, sandbox, write_csv):
+        (card,) = sandbox.seed_cards(1)
+        file = write_csv(card, f"{card},1,33", f"{card},11,32")
+
+        assert run(["bulk", "run", file, "--on-duplicate", "allow"]) == 0
+        assert sandbox.ledger.expiry_of(card) == ("11", "32")
+        assert len(sandbox.ledger.writes) == 3
+
+
+class TestFileThatChanges:
+    """Between the reading that checks it and the reading that sends it."""
+
+    @pytest.fixture
+    def change_it(self, environment):
+        """Has a change done right before the second reading."""
+
+        def arrange(change):
+            again = Input.again
+
+            def changed(opened, inspection):
+                change()
+                return again(opened, inspection)
+
+            environment.setattr(Input, "again", changed)
+
+        return arrange
+
+    def test_a_longer_file_is_refused(self, sandbox, write_csv, change_it, capsys):
+        file = Path(write_csv(*sandbox.seed_cards(3)))
+        change_it(lambda: file.write_text(file.read_text() + "pm_x,12,31\n"))
+
+        assert run(["bulk", "run", str(file)]) == 3
+        assert "Error: the file was changed while it was read; nothing" in capsys.readouterr().err
+        assert sandbox.ledger.requests == []
+
+    def test_so_is_one_of_the_same_size_and_time(self, sandbox, write_csv, change_it, capsys):
+        file = Path(write_csv(*sandbox.seed_cards(3)))
+        before = file.stat()
+
+        def change():
+            file.write_text(file.read_text().replace(",31", ",32"))
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        change_it(change)
+
+        assert run(["bulk", "run", str(file)]) == 3
+        assert "the input was changed while it was read" in capsys.readouterr().err
+        assert sandbox.ledger.requests == []
+
+    def test_one_that_was_replaced_is_sent_as_it_was_checked(self, sandbox, write_csv, change_it):
+        (card,) = sandbox.seed_cards(1)
+        file = Path(write_csv(card))
+        other = file.with_name("other.csv")
+        other.write_text(f"{HEADER}{card},01,35\n")
+        change_it(lambda: other.replace(file))
+
+        assert run(["bulk", "run", str(file)]) == 0
+        assert sandbox.ledger.expiry_of(card) == ("12", "31")
+
+
+class TestOtherFormats:
+    def test_jsonl_with_names_of_its_own(self, sandbox, tmp_path):
+        (card,) = sandbox.seed_cards(1)
+        file = tmp_path / "cards.jsonl"
+        file.write_text(json.dumps({"card_ref": card, "good thru": "12/31"}) + "\n")
+
+        arguments = ["--map", "payment_method_id=card_ref", "--expiry-column", "good_thru"]
+        assert run(["bulk", "run", str(file), *arguments]) == 0
+        assert sandbox.ledger.expiry_of(card) == ("12", "31")
 
 
 def test_a_reader_that_has_gone_is_no_bug_of_ours(sandbox, write_csv, start):

@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from perfectpay_async.bulk import RowResult, Tally, Verdict
+from perfectpay_async.bulk import RateFigures, RowResult, Tally, Verdict
 from perfectpay_async.cli import progress
 from perfectpay_async.cli.progress import show_progress
 
@@ -49,6 +49,31 @@ async def test_elsewhere_there_is_a_plain_line_now_and_then(tally, monkeypatch):
     assert lines[0].startswith("1,204 rows  60,200/s  ok 1,200")
     assert lines[1].startswith("1,204 rows  0/s")
     assert "\x1b" not in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        (RateFigures(40.0, 8), "unknown 1  granted 40/s  ETA 0:01:35"),
+        (
+            RateFigures(20.0, 8, cuts=3, gate_seconds=7.2, requests=1_000, rejected=12),
+            "granted 20/s  cuts 3  gate 7 s  rejected 1.2%  ETA 0:03:10",
+        ),
+        (
+            RateFigures(0.5, 1, cuts=1, gate_open=False, requests=10, rejected=5),
+            "waiting for the server  cuts 1  rejected 50.0%",
+        ),
+    ],
+)
+async def test_what_the_rate_control_does_is_shown(tally, figures, text, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.02)
+    tally.note_rate(figures)
+    shown_on, file = console(terminal=False)
+
+    async with show_progress(tally, 5_000, shown_on):
+        await asyncio.sleep(0.05)
+
+    assert text in file.getvalue()
 
 
 async def test_nowhere_is_a_place_too(tally):

@@ -35,7 +35,7 @@ async def test_rows_that_do_not_end_in_the_grace_time_are_abandoned(server, clie
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     ending = await update_cards(
-        client, Feed(iter(rows)), total=6, concurrency=3, attempts=3, console=None
+        client, Feed(iter(rows)), total=6, concurrency=3, rate=None, attempts=3, console=None
     )
 
     report = ending.report

@@ -387,5 +387,5 @@ class TestDeadlines:
         raw_server.handler = handler
         client = open_client(max_connections=1, attempt_timeout=0.25)
         # The second waits 0.15 s and takes 0.15 s: more than an attempt may take, but not of it.
-        answers = await asyncio.gather(*(client.request("GET", "/x") for _ in range(2)))
+        answers = await asyncio.gather(*(client.request("POST", "/x", json={}) for _ in range(2)))
         assert all(0.1 < answer.elapsed < 0.25 for answer in answers)

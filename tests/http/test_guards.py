@@ -146,6 +146,26 @@ class TestClosing:
         assert await outcome_of(tasks[0]) is Outcome.UNKNOWN
         await first
 
+    async def test_at_the_very_moment_an_attempt_runs_out_of_time(self, open_client, slow):
+        slow(0.2)
+        loop = asyncio.get_running_loop()
+        client = open_client(attempt_timeout=0.1)
+        (task,) = await under_way(client)
+        (timer,) = client._transport._timers
+        due = loop.create_future()
+
+        async def close():
+            await due
+            await client.close()
+
+        closing = asyncio.create_task(close())
+        # The timer has cancelled the call by then, but the call has not run yet.
+        loop.call_at(timer.when() - 0.0001, due.set_result, None)
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - both are due at once
+        await closing
+        assert await outcome_of(task) is Outcome.UNKNOWN
+
     async def test_a_cancelled_wait_closes_all_the_same(self, client, transport, slow, census):
         slow(0.3)
         before = census()
@@ -203,9 +223,12 @@ class TestClosing:
         await client.request("GET", "/x")
         connections = list(client._transport._session.connector._open.values())
         assert len(connections) == 1  # aiohttp has let go of it, and TLS waits for a goodbye
+        descriptor = connections[0].get_extra_info("socket").fileno()
         began = time.perf_counter()
         await client.close()
         assert time.perf_counter() - began < 0.1
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
         timers = [t for t in asyncio.get_running_loop()._scheduled if not t.cancelled()]
         assert not [timer for timer in timers if "ssl" in repr(timer).lower()]
         server.close()
@@ -261,11 +284,12 @@ class TestElsewhere:
                 home.run(retrieve("pm_1"))
                 child = os.fork()
                 if child == 0:
-                    for use in (lambda: retrieve("pm_2"), client.close):
-                        try:
-                            asyncio.run(use())
-                        except WrongEventLoopError as error:
-                            print("child:", error, flush=True)
+                    for run in (asyncio.run, home.run):
+                        for use in (lambda: retrieve("pm_2"), client.close):
+                            try:
+                                run(use())
+                            except WrongEventLoopError as error:
+                                print("child:", error, flush=True)
                     del client, retrieve, use
                     gc.collect()
                     os._exit(0)
@@ -276,7 +300,7 @@ class TestElsewhere:
             raw_server.url,
         )
         lines = output.splitlines()
-        assert len(lines) == 2
+        assert len(lines) == 4
         assert all("another event loop or process" in line for line in lines)
         # What the child did left the parent's connection alone.
         assert raw_server.connections == 1

@@ -33,6 +33,21 @@ def test_a_new_rate_counts_from_the_next_start_on():
     assert starts(limiter, 3) == pytest.approx([0.1, 0.6, 1.1])
 
 
+def test_a_change_counts_for_the_wait_that_has_begun():
+    limiter = Gcra(1)
+    limiter.take(0.0)
+    limiter.change(0.5, 10, 1)
+    assert limiter.delay(0.5) == pytest.approx(0.05)
+    limiter.change(0.5, 1, 1)
+    assert limiter.delay(0.5) == pytest.approx(0.5)
+
+
+def test_a_change_of_the_burst_counts_too():
+    limiter = Gcra(10)
+    limiter.change(0.0, 10, 3)
+    assert starts(limiter, 4) == pytest.approx([0.0, 0.0, 0.0, 0.1])
+
+
 def test_what_is_not_taken_leaves_no_gap():
     limiter = Gcra(10)
     limiter.take(0.0)

@@ -1,0 +1,197 @@
+"""Puts the rate control to work: every attempt of a bulk run passes here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from tenacity import RetryCallState
+
+from perfectpay_async.errors import (
+    AttemptTimeout,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceeded,
+    RateLimited,
+)
+from perfectpay_async.http.pipeline import Next
+from perfectpay_async.messages import Request, Response
+from perfectpay_async.outcome import Outcome
+from perfectpay_async.resilience.limiter import Gcra
+from perfectpay_async.resilience.retry_after import parse_retry_after
+
+from .controller import Controller, RateFigures, Ticket
+
+OnRate = Callable[[RateFigures], None]
+
+BURST: Final = 0.01
+"""Seconds' worth of requests that may start at once. Timers wake up late by some milliseconds, and
+without this allowance each of them would cost a part of the rate."""
+
+_THROTTLED: Final = 429
+_IN_TROUBLE: Final = frozenset({502, 503, 504})
+_FAULTS: Final = (ConnectError, ConnectionLostError, AttemptTimeout)
+# Slower than this (in seconds, or in median latencies) and an attempt no longer counts for the
+# in-flight cap: a few stalled connections would otherwise fill a small cap and stop the run.
+_STALLED_SECONDS: Final = 1.0
+_STALLED_LATENCIES: Final = 4.0
+
+
+class Pace:
+    """A middleware of the attempt level that sends each attempt when the control allows it.
+
+    First come, first served. A place in the schedule is taken after the wait, so a cancelled call
+    leaves no gap, and a new rate counts for those who wait already.
+
+    Args:
+        ceiling: Most requests per second; may be infinite.
+        concurrency: Most requests under way at once.
+        on_rate: Called with the figures after every answer.
+    """
+
+    def __init__(self, ceiling: float, concurrency: int, on_rate: OnRate | None = None) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._control = Controller(ceiling, concurrency, now=self._now())
+        self._schedule = Gcra(self._control.rate(self._now()))
+        self._on_rate = on_rate
+        self._flying: set[Ticket] = set()
+        self._queued = 0
+        self._turn = asyncio.Lock()
+        self._door = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    @property
+    def figures(self) -> RateFigures:
+        """What the control does now."""
+        return self._control.figures(self._now())
+
+    @property
+    def gate_open(self) -> bool:
+        """Whether more than a probe may be sent."""
+        return self._control.gate_open
+
+    async def room(self) -> None:
+        """Wait until a new row would be sent soon.
+
+        Rows that wait here have no deadline yet. Those that are begun already come first.
+        """
+        async with self._door:
+            while (wait := self._room_in()) > 0:
+                await self._change_or(wait)
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        """Send the request on when it is its turn, and learn from its answer.
+
+        Raises:
+            DeadlineExceeded: The deadline passed first; nothing was sent.
+        """
+        ticket = await self._admitted(request)
+        try:
+            response = await call_next(request)
+        except _FAULTS:
+            self._control.faulted(ticket, self._now())
+            raise
+        except BaseException:
+            self._control.abandoned(ticket)
+            raise
+        else:
+            self._learn(ticket, response)
+            return response
+        finally:
+            self._flying.discard(ticket)
+            self._changed.set()
+            if self._on_rate is not None:
+                self._on_rate(self.figures)
+
+    def _learn(self, ticket: Ticket, response: Response) -> None:
+        now = self._now()
+        if response.status == _THROTTLED:
+            asked = parse_retry_after(response.headers, time.time())
+            self._control.throttled(ticket, now, asked)
+        elif response.status in _IN_TROUBLE:
+            self._control.faulted(ticket, now)
+        else:
+            self._control.delivered(ticket, now)
+
+    async def _admitted(self, request: Request) -> Ticket:
+        ticket: Ticket | None = None
+        timer = asyncio.timeout_at(request.deadline)
+        self._queued += 1
+        try:
+            with suppress(TimeoutError):
+                async with timer, self._turn:
+                    while (wait := self._turn_in()) > 0:
+                        await self._change_or(wait)
+                    # From here to the sending nothing is awaited: no cancel can come between.
+                    now = self._now()
+                    self._schedule.take(now)
+                    ticket = self._control.send(now)
+                    self._flying.add(ticket)
+        finally:
+            self._queued -= 1
+            self._changed.set()
+        if ticket is None:
+            raise DeadlineExceeded(
+                "the deadline passed while the run's own rate control held the request back",
+                outcome=Outcome.NOT_SENT,
+            )
+        return ticket
+
+    def _turn_in(self) -> float:
+        """Return the seconds until the next attempt may be sent, as far as is known now."""
+        now = self._now()
+        rate = self._control.rate(now)
+        self._schedule.change(now, rate, 1.0 + BURST * rate)
+        if not self._control.gate_open:
+            return self._control.hold(now)  # the gate alone says when a probe is sent
+        return max(self._crowded(now), self._schedule.delay(now))
+
+    def _room_in(self) -> float:
+        now = self._now()
+        if not self._control.gate_open:
+            # Who is queued already will be the probe.
+            return float("inf") if self._queued else self._control.hold(now)
+        return self._crowded(now, self._queued)
+
+    def _crowded(self, now: float, queued: int = 0) -> float:
+        """Return the seconds until there is a place below the in-flight cap for sure."""
+        patience = max(_STALLED_SECONDS, _STALLED_LATENCIES * self._control.latency)
+        fresh = [ticket.sent for ticket in self._flying if ticket.sent + patience > now]
+        if len(fresh) + queued < self._control.cap(now):
+            return 0.0
+        # Not before an answer comes, or the oldest is found to be stalled.
+        return min(fresh) + patience - now if fresh else float("inf")
+
+    async def _change_or(self, seconds: float) -> None:
+        """Wait for that long, or until an answer has come."""
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds == float("inf") else seconds):
+                await self._changed.wait()
+
+
+class StopAfterAttempts:
+    """A stop strategy for one row that counts no throttle while the gate is closed.
+
+    Where the server turns everything away, a row has no part in it: it is its deadline that ends
+    it then, and not the number of probes that it happened to be.
+
+    Args:
+        most: Most attempts.
+        pace: The pace of the run; None when there is none.
+    """
+
+    def __init__(self, most: int, pace: Pace | None) -> None:
+        self._most = most
+        self._pace = pace
+        self._free = 0
+
+    def __call__(self, state: RetryCallState) -> bool:
+        """Return whether the attempts are used up. Asked once after each failed attempt."""
+        failure = state.outcome.exception() if state.outcome else None
+        if self._pace is not None and not self._pace.gate_open:
+            self._free += isinstance(failure, RateLimited)
+        return state.attempt_number - self._free >= self._most
