@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from perfectpay_async.sandbox import Sandbox
 
 from perfectpay_async import PerfectPay
+from perfectpay_async.sandbox import Sandbox
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)

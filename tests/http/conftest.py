@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,19 @@ async def quiet_loop() -> AsyncIterator[None]:
     assert noise == []
 
 
+def _kind(descriptor: Path) -> str:
+    try:
+        return descriptor.readlink().name.partition(":")[0]
+    except OSError:
+        return "the listing itself"
+
+
 class Census:
     """What there is in this process: open descriptors, tasks and timers of the loop."""
 
     def __init__(self) -> None:
         loop: Any = asyncio.get_running_loop()
-        self.descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        self.descriptors = Counter(map(_kind, Path("/proc/self/fd").iterdir()))
         self.tasks = len(asyncio.all_tasks())
         self.timers = sum(not timer.cancelled() for timer in loop._scheduled)
 

@@ -29,7 +29,9 @@ async def test_a_compressed_body_is_decompressed(encoding, compress):
 
 async def test_a_body_may_be_as_large_as_the_limit():
     assert len(await read_body(pieces(b"x" * 100), "", limit=100)) == 100
-    assert len(await read_body(pieces(gzip.compress(b"x" * 100, mtime=0)), "gzip", limit=100)) == 100
+    assert (
+        len(await read_body(pieces(gzip.compress(b"x" * 100, mtime=0)), "gzip", limit=100)) == 100
+    )
 
 
 @pytest.mark.parametrize(
