@@ -115,9 +115,9 @@ class Controller:
         now: float,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self.cuts = 0
-        self.requests = 0
-        self.rejected = 0
+        self.cuts: int = 0
+        self.requests: int = 0
+        self.rejected: int = 0
         self._ceiling = ceiling
         self._concurrency = concurrency
         self._uniform = uniform

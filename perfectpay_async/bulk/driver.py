@@ -26,9 +26,9 @@ class Driver:
     """
 
     def __init__(self, rows: AsyncIterator[Row], process: Callable[[Row], Awaitable[None]]) -> None:
-        self.taken = 0
-        self.exhausted = False
-        self.stopped = False
+        self.taken: int = 0
+        self.exhausted: bool = False
+        self.stopped: bool = False
         self._rows = rows
         self._process = process
         self._failure: Exception | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from enum import IntEnum
+from typing import ClassVar
 
 import click
 
@@ -35,10 +36,10 @@ class ExitCode(IntEnum):
 class InputNotTaken(click.ClickException):
     """The input was refused before anything was sent."""
 
-    exit_code = ExitCode.INPUT_REFUSED
+    exit_code: ClassVar[int] = ExitCode.INPUT_REFUSED
 
 
 class KeyNotTaken(click.ClickException):
     """There is no key, or one that cannot be sent."""
 
-    exit_code = ExitCode.CREDENTIALS
+    exit_code: ClassVar[int] = ExitCode.CREDENTIALS

@@ -21,7 +21,7 @@ class Feed(AsyncIterator[Row]):
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self.refused: InputRefused | None = None
-        self.stopped = False
+        self.stopped: bool = False
         self._rows = rows
 
     def stop(self) -> None:

@@ -41,8 +41,9 @@ class Exchange:
     __slots__ = ("_protocol", "_transport", "fresh", "queued", "unsent")
 
     def __init__(self) -> None:
-        self.queued = self.unsent = True
-        self.fresh = False
+        self.queued: bool = True
+        self.unsent: bool = True
+        self.fresh: bool = False
         self._protocol: ResponseHandler | None = None
         self._transport: asyncio.Transport | None = None
 

@@ -89,7 +89,7 @@ class Ledger:
     def __init__(self) -> None:
         self.requests: list[LedgerRequest] = []
         self.writes: list[LedgerWrite] = []
-        self.max_in_flight_per_id = 0
+        self.max_in_flight_per_id: int = 0
         self._under_way: Counter[str] = Counter()
         self._writes_of: defaultdict[str, list[LedgerWrite]] = defaultdict(list)
         self._expiries: dict[str, tuple[str, str]] = {}

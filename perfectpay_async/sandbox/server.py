@@ -85,9 +85,9 @@ class Sandbox:
         self.api_key = api_key
         self.rate_limit = rate_limit
         self.rate_limit_retry_after = rate_limit_retry_after
-        self.store = Store(random.Random(seed), now)
-        self.ledger = Ledger()
-        self.faults = FaultPlan(faults, random.Random(seed + 1))
+        self.store: Store = Store(random.Random(seed), now)
+        self.ledger: Ledger = Ledger()
+        self.faults: FaultPlan = FaultPlan(faults, random.Random(seed + 1))
         self._rng = random.Random(seed + 2)
         self._api = Api(self.store, self.ledger, dialect, now)
         self._port = port

@@ -43,7 +43,7 @@ class Mismatch(Exception):  # noqa: N818 - the codec makes an error of it
     def __init__(self, rule: str, path: str = "") -> None:
         super().__init__(rule)
         self.rule = rule
-        self.path = path
+        self.path: str = path
 
     def prepend(self, step: str) -> None:
         """Put a step before the path: the name of a field, or an index in brackets."""
