@@ -129,9 +129,11 @@ class TestGate:
         await pace(make_request(), answers(429, retry_after="0.22"))
         assert not pace.gate_open
 
+        answer_now = asyncio.Event()
+
         async def slow(request):
             sent.append(request)
-            await asyncio.sleep(0.1)
+            await answer_now.wait()
             return await answers()(request)
 
         others = [asyncio.create_task(pace(make_request(), slow)) for _ in range(3)]
@@ -142,6 +144,7 @@ class TestGate:
         assert len(sent) == 1
         assert not any(task.done() for task in others)
 
+        answer_now.set()
         async with asyncio.timeout(2):
             await asyncio.gather(*others)
         assert pace.gate_open
