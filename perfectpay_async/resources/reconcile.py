@@ -57,7 +57,12 @@ async def create_or_find(
         PerfectPayError: The create failed. When its outcome is unknown still, `candidates` holds
             the ids of the methods that could be it, and a note says what was seen.
     """
-    before = {_look(method) for method in await methods.list(customer_id, options=options())}
+    try:
+        before = {_look(method) for method in await methods.list(customer_id, options=options())}
+    except PerfectPayError as error:
+        error.outcome = Outcome.NOT_SENT  # whatever became of the list call, the card stayed here
+        error.add_note("The customer's methods could not be listed, so the card was not sent.")
+        raise
     try:
         return await create(options=options())
     except PerfectPayError as error:

@@ -144,6 +144,15 @@ async def test_a_failing_first_look_sends_nothing(sandbox, client, card):
     assert creates(sandbox) == 0
 
 
+async def test_and_says_so_whatever_became_of_the_look(sandbox, create):
+    sandbox.faults.script(LIST, [Fault.status(503)] * 3)
+    with pytest.raises(ServerError, match="nothing was sent") as caught:
+        await create()
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert "so the card was not sent" in caught.value.__notes__[0]
+    assert creates(sandbox) == 0
+
+
 async def test_the_deadline_covers_looking_and_creating(sandbox, client, create):
 
     sandbox.faults.script(CREATE, [Fault.stall()])
