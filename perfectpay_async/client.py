@@ -253,7 +253,13 @@ class PerfectPay:
 
         Args:
             drain: Seconds to wait for calls that are under way.
+
+        Raises:
+            ConfigurationError: `drain` is not a number from 0.
+            WrongEventLoopError: The client was opened in another event loop or process.
         """
+        if not drain >= 0:
+            raise ConfigurationError("drain must be a number of seconds from 0")
         await self._transport.close(drain=drain)
 
     async def __aenter__(self) -> Self:

@@ -150,7 +150,10 @@ class InvalidRequestError(PerfectPayError):
 
 
 class ClientClosedError(PerfectPayError):
-    """The client was used after it had been closed."""
+    """The client had been closed, or was closed while the call was under way.
+
+    In the second case `outcome` says whether the request may have been applied.
+    """
 
     advice = "open a new client"
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 from yarl import URL
 
 from .jsontext import decode_json
 from .outcome import Attempt
-from .secrets import MaskedBytes, Secret
+from .secrets import MaskedBytes, MaskedStr, Secret
 
 if TYPE_CHECKING:
     from .resilience.policy import RetryPolicy
+
+_LONGEST_ID: Final = 128
 
 
 @frozen
@@ -113,8 +115,13 @@ class Response:
 
     @property
     def request_id(self) -> str | None:
-        """The server's id of this answer (`x-request-id`)."""
-        return self.headers.get("x-request-id")
+        """The server's id of this answer (`x-request-id`), unless it is no printable id."""
+        value = self.headers.get("x-request-id")
+        if value is None or not (value.isascii() and value.isprintable()):
+            return None
+        secrets = (text for text in self.request.headers.values() if isinstance(text, MaskedStr))
+        # Logged and quoted to support: an echo of the key, or a page of text, must not get there.
+        return None if len(value) > _LONGEST_ID or any(map(value.__contains__, secrets)) else value
 
     def json(self) -> Any:
         """Return the body as a JSON value.

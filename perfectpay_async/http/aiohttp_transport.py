@@ -134,6 +134,8 @@ class AiohttpTransport:
                 failure = self._ended(request, exchange, began)
             else:
                 failure = translate(error, unsent=exchange.unsent)
+                if not exchange.fresh and isinstance(session.connector, Connector):
+                    session.connector.drop_kept()
         finally:
             EXCHANGE.reset(token)
             self._timers.discard(timer)

@@ -21,7 +21,7 @@ from .pipeline import Next
 
 _HEADERS: Final = {
     "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
+    "Accept-Encoding": "gzip",
     "User-Agent": f"perfectpay-async/{__version__}",
 }
 _JSON: Final = {"Content-Type": "application/json"}

@@ -142,6 +142,17 @@ class Connector(aiohttp.TCPConnector):
             raise TlsError("the server's certificate is not the one that fingerprint names")
         return protocol
 
+    def drop_kept(self) -> None:
+        """Close all connections that are not in use.
+
+        When the server has closed one of them, it may be about to close the others too; a repeated
+        call must not lose its second attempt in the same way.
+        """
+        for kept in self._conns.values():
+            for protocol, _since in kept:
+                if protocol.transport is not None:
+                    protocol.transport.abort()
+
     def abort(self) -> None:
         """Close all connections at once, also those that are being closed politely.
 

@@ -39,7 +39,9 @@ class TestStaleConnections:
                         async with asyncio.timeout(idle):
                             request = await raw_server.read_request(reader)
                     except TimeoutError:
-                        return
+                        if not reader._buffer:
+                            return
+                        request = await raw_server.read_request(reader)  # it came just in time
                     writer.write(answer(right_body(request)))
                     await writer.drain()
 
@@ -79,7 +81,25 @@ class TestStaleConnections:
 
         await asyncio.gather(*(work() for _ in range(20)))
         assert raw_server.connections > 20  # some were closed, and not only at the end
-        assert client.retry_budget.retries < CALLS / 20
+
+    async def test_a_call_loses_only_one_attempt_to_kept_connections(
+        self, client, raw_server, answer
+    ):
+        async def handler(reader, writer):
+            await raw_server.read_request(reader)
+            await asyncio.sleep(0.02)
+            writer.write(answer())
+            if raw_server.connections <= 5:
+                await raw_server.read_request(reader)  # and close without an answer
+            else:
+                await asyncio.sleep(5)
+
+        raw_server.handler = handler
+        await asyncio.gather(*(client.request("GET", "/x") for _ in range(5)))
+        assert raw_server.connections == 5
+        await client.request("GET", "/x")
+        assert raw_server.connections == 6
+        assert client.retry_budget.retries == 1
 
     async def test_of_several_kept_connections_the_one_used_last_is_taken(
         self, open_client, raw_server, answer
