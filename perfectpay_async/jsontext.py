@@ -13,9 +13,18 @@ def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two equal keys one reader takes the first and another the last: whoever can put a second
+    # one in could make them see different answers.
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return value
+
+
 # json.dumps and json.loads would make these anew on each call.
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique)
 
 
 def encode_json(value: object) -> MaskedBytes:
@@ -36,8 +45,8 @@ def decode_json(body: bytes) -> Any:
     """Return the value of a JSON body.
 
     Raises:
-        ResponseDecodingError: It is not UTF-8, not JSON, nested too deeply, or holds NaN or an
-            infinity. The message never quotes the body.
+        ResponseDecodingError: It is not UTF-8, not JSON, nested too deeply, or holds NaN, an
+            infinity or a key twice. The message never quotes the body.
     """
     try:
         return _DECODER.decode(body.decode())

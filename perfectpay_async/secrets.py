@@ -8,7 +8,7 @@ that prints its local variables. So what leaves a `Secret` is not a bare string 
 from __future__ import annotations
 
 import hmac
-from typing import Final, NoReturn, SupportsIndex
+from typing import Final, NoReturn, SupportsIndex, cast
 
 MASK: Final = "**********"
 
@@ -27,6 +27,14 @@ class MaskedStr(str):
 
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
         raise TypeError("a revealed secret cannot be pickled")
+
+
+def masked(text: object) -> str:
+    """Return an argument masked, so that a frame that refuses it does not show it.
+
+    Whatever is no string is dropped: it can only be refused, and it could be a card number.
+    """
+    return MaskedStr(text) if isinstance(text, str) else cast("str", None)
 
 
 class MaskedBytes(bytes):

@@ -39,6 +39,7 @@ def test_what_has_no_json_form_is_refused(value):
         (b"{", "is not valid JSON"),
         (b"NaN", "is not valid JSON"),
         (b"[Infinity]", "is not valid JSON"),
+        (b'{"id": 1, "a": {"b": 1, "b": 2}}', "is not valid JSON"),
         (b"\xff", "is not UTF-8"),
         (b"[" * 50_000, "is nested too deeply"),
     ],

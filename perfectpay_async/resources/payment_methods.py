@@ -26,6 +26,7 @@ from perfectpay_async.jsontext import encode_json
 from perfectpay_async.messages import Operation
 from perfectpay_async.options import RequestOptions
 from perfectpay_async.outcome import Outcome
+from perfectpay_async.secrets import masked
 from perfectpay_async.wire.codec import (
     decode_deleted,
     decode_payment_method,
@@ -134,6 +135,7 @@ class PaymentMethods:
             PerfectPayError: With outcome UNKNOWN, the card may have been saved. After
                 "reconcile", `candidates` holds the ids that could be it: none, or several.
         """
+        customer_id = masked(customer_id)
         check_customer_id(customer_id)
         if type(card) is not NewCard:
             del card  # it may hold the number, and this frame is about to enter a traceback
@@ -173,11 +175,12 @@ class PaymentMethods:
         Raises:
             NotFound: There is no such payment method (`HE_02`).
         """
+        payment_method_id = masked(payment_method_id)
         check_payment_method_id(payment_method_id)
         return await self._caller.call(
             RETRIEVE,
             f"/payment_methods/{quote_segment(payment_method_id)}",
-            partial(decode_payment_method, expected_id=payment_method_id),
+            partial(decode_payment_method, expected_id=str(payment_method_id)),
             options=options,
         )
 
@@ -212,6 +215,7 @@ class PaymentMethods:
             NotFound: There is no such payment method (`HE_02`), or the vault failed (`IR_37`:
                 then the outcome is unknown).
         """
+        payment_method_id = masked(payment_method_id)
         check_payment_method_id(payment_method_id)
         if expiry is not None:
             check_not_expired(expiry, self._today())
@@ -221,7 +225,7 @@ class PaymentMethods:
         return await self._caller.call(
             UPDATE,
             f"/payment_methods/{quote_segment(payment_method_id)}/update",
-            partial(decode_payment_method, expected_id=payment_method_id),
+            partial(decode_payment_method, expected_id=str(payment_method_id)),
             body=encode_json(body),
             options=options,
         )
@@ -237,18 +241,19 @@ class PaymentMethods:
         Raises:
             NotFound: There was no such payment method to begin with (`HE_02`).
         """
+        payment_method_id = masked(payment_method_id)
         check_payment_method_id(payment_method_id)
         try:
             return await self._caller.call(
                 DELETE,
                 f"/payment_methods/{quote_segment(payment_method_id)}",
-                partial(decode_deleted, payment_method_id=payment_method_id),
+                partial(decode_deleted, payment_method_id=str(payment_method_id)),
                 options=options,
             )
         except NotFound as error:
             if not _deleted_by_earlier_attempt(error):
                 raise
-        return DeletedPaymentMethod(payment_method_id=payment_method_id)
+        return DeletedPaymentMethod(payment_method_id=str(payment_method_id))
 
     async def list(
         self,
@@ -274,6 +279,7 @@ class PaymentMethods:
             NotFound: The customer does not exist (`HE_02`).
             BadRequest: The customer was deleted (`IR_11`).
         """
+        customer_id = masked(customer_id)
         check_customer_id(customer_id)
         if limit is not None and (isinstance(limit, bool) or limit < 1):
             raise InvalidRequestError("limit must be a whole number from 1", field="limit")

@@ -397,6 +397,23 @@ class TestSecrets:
         for planted in (PAN, "4539 5787 6362 1486", KEY, CVC):
             assert not [text for text in shown if planted in text]
 
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda methods, card: methods.retrieve(PAN),
+            lambda methods, card: methods.retrieve(int(PAN)),
+            lambda methods, card: methods.update(PAN, nick_name="work"),
+            lambda methods, card: methods.delete(PAN),
+            lambda methods, card: methods.list(f"{PAN} "),
+            lambda methods, card: methods.create(f"{PAN} ", card),
+            lambda methods, card: methods.create("cus_9", {"card_number": PAN}),
+        ],
+    )
+    async def test_not_even_in_the_wrong_place(self, client, card, call):
+        with pytest.raises(InvalidRequestError) as caught:
+            await call(client.payment_methods, card)
+        assert PAN not in frames_of_the_library(caught.value) + str(caught.value)
+
     async def test_no_success_shows_them(self, client, card, mocked_api, caplog):
         caplog.set_level(logging.DEBUG)
         mocked_api.post(f"{ROOT}/payment_methods", payload=SAVED)
