@@ -89,18 +89,20 @@ class Pace:
             DeadlineExceeded: The deadline passed first; nothing was sent.
         """
         ticket = await self._admitted(request)
+        learned = False
         try:
             response = await call_next(request)
+            learned = True
         except _FAULTS:
             self._control.faulted(ticket, self._now())
-            raise
-        except BaseException:
-            self._control.abandoned(ticket)
+            learned = True
             raise
         else:
             self._learn(ticket, response)
             return response
         finally:
+            if not learned:  # cancelled, or ended by something that says nothing about the server
+                self._control.abandoned(ticket)
             self._flying.discard(ticket)
             self._changed.set()
             if self._on_rate is not None:
