@@ -42,8 +42,11 @@ class CancelAt:
         self._late = late
         self.was_reached = False
 
+    async def run(self):
+        return await self._drive()
+
     @types.coroutine
-    def run(self):
+    def _drive(self):
         steps, failure = 0, None
         while True:
             try:
