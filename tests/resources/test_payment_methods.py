@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+import re
 import traceback
 from datetime import date
 
@@ -34,6 +35,9 @@ ROOT = "http://127.0.0.1:9/api"
 KEY = "snd_planted_83613"
 PAN = "4539578763621486"
 CVC = "8361"
+# Four digits turn up in times and addresses by chance: looked for is a number of its own, or a
+# pickled string.
+CVC_OF_ITS_OWN = re.compile(rf"(?<![\w.:-]){CVC}(?![\w-])|\\x04{CVC}")
 
 SAVED = {
     "merchant_id": "merchant_77",
@@ -394,8 +398,9 @@ class TestSecrets:
             str(pickle.loads(pickle.dumps(error))),
             frames_of_the_library(error),
         ]
-        for planted in (PAN, "4539 5787 6362 1486", KEY, CVC):
+        for planted in (PAN, "4539 5787 6362 1486", KEY):
             assert not [text for text in shown if planted in text]
+        assert not [text for text in shown if CVC_OF_ITS_OWN.search(text)]
 
     @pytest.mark.parametrize(
         "call",
@@ -429,8 +434,9 @@ class TestSecrets:
             repr(pickle.dumps(card)),
             caplog.text,
         ]
-        for planted in (PAN, KEY, CVC, "planted83613"):
+        for planted in (PAN, KEY, "planted83613"):
             assert not [text for text in shown if planted in text]
+        assert not [text for text in shown if CVC_OF_ITS_OWN.search(text)]
 
     async def test_an_error_keeps_its_facts_through_a_pickle(self, client, card, mocked_api):
         answer = {"status": 400, "body": self.ECHO, "headers": {"x-request-id": "req_5"}}
