@@ -155,7 +155,9 @@ class PerfectPay:
                 raise ConfigurationError(
                     "PERFECTPAY_API_KEY is not set; put your secret key there or pass api_key"
                 )
-            settings["api_key"] = Secret(os.environ["PERFECTPAY_API_KEY"])
+            settings["api_key"] = os.environ["PERFECTPAY_API_KEY"]
+        if not callable(settings["api_key"]):
+            settings["api_key"] = Secret(settings["api_key"])  # this frame may enter a traceback
         if not {"environment", "base_url"} & settings.keys():
             settings["base_url"] = os.environ.get("PERFECTPAY_BASE_URL") or None
             if settings["base_url"] is None:
@@ -274,7 +276,8 @@ class PerfectPay:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<PerfectPay {self._root}>"
+        # A setting that is refused leaves half a client, which a traceback with locals prints.
+        return f"<PerfectPay {getattr(self, '_root', 'without an address')}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a PerfectPay client cannot be pickled; make one in each process")

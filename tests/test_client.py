@@ -1,6 +1,7 @@
 import asyncio
 import math
 import pickle
+import traceback
 
 import pytest
 from yarl import URL
@@ -98,6 +99,15 @@ class TestFromEnv:
     def test_a_missing_key_is_named(self):
         with pytest.raises(ConfigurationError, match="PERFECTPAY_API_KEY is not set"):
             PerfectPay.from_env(environment="sandbox")
+
+    @pytest.mark.parametrize("make", [PerfectPay, PerfectPay.from_env])
+    def test_no_frame_of_a_refusal_shows_the_key(self, make):
+        with pytest.raises(ConfigurationError) as caught:
+            make(api_key="snd_planted_83613", base_url="http://example.com")
+        stack = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+        frames = [frame for frame in stack if "/tests/" not in frame.filename]
+        assert frames
+        assert "snd_planted_83613" not in "".join(str(frame.locals) for frame in frames)
 
     def test_a_missing_address_is_named(self, monkeypatch):
         monkeypatch.setenv("PERFECTPAY_API_KEY", "snd_key")

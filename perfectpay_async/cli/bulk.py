@@ -27,7 +27,7 @@ from .inputs import (
     input_options,
     open_input,
 )
-from .plan import plan
+from .plan import not_nan, plan
 from .updating import Ending, update_cards
 
 
@@ -51,6 +51,7 @@ bulk.add_command(plan)
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
+    callback=not_nan,
     default=RATE,
     show_default=True,
     help='Most requests per second; the server may grant less. "inf" for no ceiling.',

@@ -26,8 +26,13 @@ _SHOWN: Final = 20
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
-def _not_nan(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
-    if isnan(value):  # it is neither below nor above a limit
+def not_nan(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Return the value of an option, or refuse it: the range that click checks lets NaN through.
+
+    Raises:
+        BadParameter: It is not a number.
+    """
+    if isnan(value):
         raise click.BadParameter("it must be a number")
     return value
 
@@ -37,7 +42,7 @@ def _not_nan(_context: click.Context, _parameter: click.Parameter, value: float)
 @click.option(
     "--rate",
     type=click.FloatRange(0, 1_000_000, min_open=True),
-    callback=_not_nan,
+    callback=not_nan,
     default=RATE,
     show_default=True,
     help="Requests per second that the estimate counts on.",

@@ -426,3 +426,11 @@ def test_a_reader_that_has_gone_is_no_bug_of_ours(sandbox, write_csv, start):
 
     assert process.returncode == 1
     assert err == ""
+
+
+def test_a_rate_that_is_no_number_is_wrong_usage(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERFECTPAY_API_KEY", "snd_key")
+    path = tmp_path / "cards.csv"
+    path.write_text("payment_method_id,exp_month,exp_year\npm_1,3,2031\n")
+    arguments = ["bulk", "run", str(path), "--base-url", "http://127.0.0.1:9", "--rate", "nan"]
+    assert run(arguments) == 2
