@@ -199,7 +199,7 @@ class PerfectPay:
         def paced(pace: Middleware) -> PaymentMethods:
             return PaymentMethods(self._caller.through(self._pipeline(pace=pace)), self._dialect)
 
-        return Bulk(paced)
+        return Bulk(paced, str(self._root))
 
     async def request(
         self,

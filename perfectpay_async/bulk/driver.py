@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
-from .rows import BadRow, Row
+from .rows import BadRow, Place
 
 
 class Driver:
-    """Workers that pull one iterator, so that memory does not grow with the input.
+    """Workers that pull one source, so that memory does not grow with the input.
 
     Rows of one card are processed one after the other, in the order of the input; rows of
     different cards in any order.
 
     Args:
-        rows: Where the rows come from. It is asked for one row at a time.
+        take: Returns the next row, or None at the end. It is awaited by one worker at a time.
         process: Handles one row.
 
     Attributes:
-        taken: Rows taken from the iterator so far.
-        exhausted: Whether the iterator has come to its end.
         stopped: Whether no more rows are to be begun.
     """
 
-    def __init__(self, rows: AsyncIterator[Row], process: Callable[[Row], Awaitable[None]]) -> None:
-        self.taken: int = 0
-        self.exhausted: bool = False
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[Place | None]],
+        process: Callable[[Place], Awaitable[None]],
+    ) -> None:
         self.stopped: bool = False
-        self._rows = rows
+        self._next = take
+        self._exhausted = False
         self._process = process
         self._failure: Exception | None = None
         self._turn = asyncio.Lock()
@@ -47,7 +48,7 @@ class Driver:
         """Process the rows until there are no more, or until `stop` is called.
 
         Raises:
-            Exception: The first one that the iterator or `process` raised. The rows that were
+            Exception: The first one that `take` or `process` raised. The rows that were
                 under way have been finished by then.
         """
         async with asyncio.TaskGroup() as group:
@@ -68,37 +69,39 @@ class Driver:
             self._failure = self._failure or error
             self.stop()
 
-    async def _take(self) -> tuple[Row, asyncio.Event | None, asyncio.Event] | None:
+    async def _take(self) -> tuple[Place, asyncio.Event | None, asyncio.Event] | None:
         """Return the next row, the end of the card's row before it, and the end of its own."""
         worker = cast("asyncio.Task[None]", asyncio.current_task())
         self._waiting.add(worker)
         try:
             # One worker at a time, so that a card's rows line up in the order of the input.
             async with self._turn:
-                if self.stopped or self.exhausted:
+                if self.stopped or self._exhausted:
                     return None
-                row = await anext(self._rows, None)
-                if row is None:
-                    self.exhausted = True
+                place = await self._next()
+                if place is None:
+                    self._exhausted = True
                     return None
-                self.taken += 1
-                earlier, end = self._ends.get(_card(row)), asyncio.Event()
-                self._ends[_card(row)] = end
-                return row, earlier, end
+                earlier, end = self._ends.get(_card(place)), asyncio.Event()
+                self._ends[_card(place)] = end
+                return place, earlier, end
         finally:
             self._waiting.discard(worker)
 
-    async def _handle(self, row: Row, earlier: asyncio.Event | None, end: asyncio.Event) -> None:
+    async def _handle(
+        self, place: Place, earlier: asyncio.Event | None, end: asyncio.Event
+    ) -> None:
         try:
             if earlier is not None:
                 await earlier.wait()
             if earlier is None or not self.stopped:
-                await self._process(row)
+                await self._process(place)
         finally:
             end.set()
-            if self._ends[_card(row)] is end:
-                del self._ends[_card(row)]
+            if self._ends[_card(place)] is end:
+                del self._ends[_card(place)]
 
 
-def _card(row: Row) -> str | int:
-    return row.number if isinstance(row, BadRow) else row.payment_method_id
+def _card(place: Place) -> str | int:
+    row = place.row
+    return place.position if isinstance(row, BadRow) else row.payment_method_id

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
+from itertools import islice
+from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -25,6 +27,8 @@ class Verdict(StrEnum):
             and running the row again may succeed.
         UNKNOWN: It may have been applied. Running the same row again does no harm.
         INVALID: The row breaks a rule and was not sent.
+        SKIPPED: The row was left out on purpose: a later row is for the same card, the card has
+            this or a later expiry already, or another shard takes it.
     """
 
     OK = "ok"
@@ -32,6 +36,21 @@ class Verdict(StrEnum):
     EXHAUSTED = "exhausted"
     UNKNOWN = "unknown"
     INVALID = "invalid"
+    SKIPPED = "skipped"
+
+
+FAILED: Final = (Verdict.REJECTED, Verdict.EXHAUSTED, Verdict.UNKNOWN)
+"""What became of rows that were sent and are not known to be applied."""
+
+NO_PROBLEM: Final = (Verdict.OK, Verdict.SKIPPED)
+"""What became of rows that nobody has to look at."""
+
+Counts: TypeAlias = dict[Verdict, int]
+
+
+def no_counts() -> Counts:
+    """Return a count of 0 for each verdict."""
+    return dict.fromkeys(Verdict, 0)
 
 
 @frozen
@@ -48,6 +67,7 @@ class RowResult:
         code: The server's error code, such as `HE_02`.
         request_id: The server's id of the last answer (`x-request-id`).
         message: Why it is not ok; empty when it is. Holds no expiry and no secret.
+        settled: False when the run ended before the row could: a job runs it again.
     """
 
     number: int
@@ -59,11 +79,12 @@ class RowResult:
     code: str | None = None
     request_id: str | None = None
     message: str = ""
+    settled: bool = True
 
 
 @frozen(kw_only=True)
 class BulkReport:
-    """The account of a run.
+    """The account of a run, or, when it has a job, of the job.
 
     Attributes:
         ok: Rows that were applied.
@@ -71,10 +92,12 @@ class BulkReport:
         exhausted: Rows that were turned away on every attempt; nothing was changed.
         unknown: Rows that may or may not have been applied.
         invalid: Rows that break a rule and were not sent.
-        not_started: Rows that were never begun because the run stopped; None when the input does
-            not tell how many are left.
+        skipped: Rows that were left out on purpose.
+        remaining: Rows that have not ended because the run did: never begun, or, in a job, cut
+            short; resuming the job runs them. None when the input does not tell how many.
+        earlier: Rows among these that earlier runs of the job had ended.
         retried: Rows that needed more than one attempt, however they ended.
-        attempts: Requests sent.
+        attempts: Requests sent. This, `retried`, `elapsed` and `rate` are of this run alone.
         elapsed: Seconds from start to end.
         problems: The first 1,000 results that are not ok.
         stopped_by: The error that ended the run early, such as a refused key.
@@ -86,7 +109,9 @@ class BulkReport:
     exhausted: int
     unknown: int
     invalid: int
-    not_started: int | None
+    skipped: int
+    remaining: int | None
+    earlier: int
     retried: int
     attempts: int
     elapsed: float
@@ -97,7 +122,7 @@ class BulkReport:
     @property
     def rows(self) -> int:
         """Rows that have ended, one way or another."""
-        return self.ok + self.problem_count
+        return self.ok + self.problem_count + self.skipped
 
     @property
     def problem_count(self) -> int:
@@ -106,8 +131,8 @@ class BulkReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every row was applied."""
-        return self.problem_count == 0 and self.not_started == 0
+        """Whether every row was applied, but for those left out on purpose."""
+        return self.problem_count == 0 and self.remaining == 0
 
     @property
     def requests_per_second(self) -> float:
@@ -121,13 +146,15 @@ class Tally:
 
     Attributes:
         counts: Rows per verdict.
+        earlier: Rows among these that earlier runs of a job had ended.
         retried: Rows that needed more than one attempt.
         attempts: Requests sent.
         problems: The first results that are not ok.
         rate: What the rate control does; None before the first answer, or without it.
     """
 
-    counts: dict[Verdict, int] = field(factory=lambda: dict.fromkeys(Verdict, 0))
+    counts: Counts = field(factory=no_counts)
+    earlier: int = 0
     retried: int = 0
     attempts: int = 0
     problems: list[RowResult] = field(factory=list[RowResult])
@@ -138,12 +165,28 @@ class Tally:
         """Rows that have ended."""
         return sum(self.counts.values())
 
+    @property
+    def failed(self) -> int:
+        """Rows that were sent and are not known to be applied."""
+        return sum(self.counts[verdict] for verdict in FAILED)
+
+    def resume(self, counts: Counts, problems: Iterable[tuple[int, RowResult]]) -> None:
+        """Begin with what earlier runs of a job have counted.
+
+        Args:
+            counts: Rows per verdict.
+            problems: The results that are not ok, with their positions.
+        """
+        self.counts = dict(counts)
+        self.earlier = self.rows
+        self.problems = [result for _, result in islice(problems, MAX_PROBLEMS)]
+
     def add(self, result: RowResult) -> None:
         """Add the result of one row."""
         self.counts[result.verdict] += 1
         self.attempts += result.attempts
         self.retried += result.attempts > 1
-        if result.verdict is not Verdict.OK and len(self.problems) < MAX_PROBLEMS:
+        if result.verdict not in NO_PROBLEM and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(result)
 
     def note_rate(self, figures: RateFigures) -> None:
@@ -166,7 +209,8 @@ class Tally:
         """
         return BulkReport(
             **{verdict.value: count for verdict, count in self.counts.items()},
-            not_started=None if total is None else total - self.rows,
+            remaining=None if total is None else total - self.rows,
+            earlier=self.earlier,
             retried=self.retried,
             attempts=self.attempts,
             elapsed=elapsed,

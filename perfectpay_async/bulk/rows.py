@@ -8,7 +8,7 @@ value of the input.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from attrs import frozen
 
@@ -54,6 +54,18 @@ Row: TypeAlias = ExpiryRow | BadRow
 RowLike: TypeAlias = Row | tuple[str, CardExpiry]
 
 
+class Place(NamedTuple):
+    """A row and where it stands in its input.
+
+    Attributes:
+        position: Rows before it.
+        row: The row.
+    """
+
+    position: int
+    row: Row
+
+
 class Rows(AsyncIterator[Row]):
     """Rows from any source. A pair gets its position in the source as its number.
 
@@ -69,6 +81,32 @@ class Rows(AsyncIterator[Row]):
         item = await anext(self._items)
         self._number += 1
         return _as_row(item, self._number)
+
+
+class Places(AsyncIterator[Place]):
+    """All rows of a source with their positions.
+
+    Args:
+        rows: The source.
+
+    Attributes:
+        taken: Rows read so far.
+        ended: Whether the source has come to its end.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.taken: int = 0
+        self.ended: bool = False
+        self._rows = rows
+
+    async def __anext__(self) -> Place:
+        row = await anext(self._rows, None)
+        if row is None:
+            self.ended = True
+            raise StopAsyncIteration
+        place = Place(self.taken, row)
+        self.taken += 1
+        return place
 
 
 class _Async(AsyncIterator[RowLike]):

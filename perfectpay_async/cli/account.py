@@ -20,14 +20,18 @@ _STYLES: Final = {
     Verdict.EXHAUSTED: "red",
     Verdict.UNKNOWN: "yellow",
     Verdict.INVALID: "red",
+    Verdict.SKIPPED: "cyan",
 }
 
 
 def print_account(console: Console, report: BulkReport) -> None:
     """Print the account for people."""
-    rate = report.rows / report.elapsed if report.elapsed else 0.0
+    rows = report.rows - report.earlier
+    rate = rows / report.elapsed if report.elapsed else 0.0
+    if report.earlier:
+        console.print(f"{report.earlier:,} rows had ended in earlier runs")
     console.print(
-        f"{report.rows:,} rows in {report.elapsed:.1f} s, {rate:,.0f} rows/s: "
+        f"{rows:,} rows in {report.elapsed:.1f} s, {rate:,.0f} rows/s: "
         f"{report.attempts:,} requests, {report.requests_per_second:,.0f}/s, "
         f"{report.retried:,} rows retried"
     )
@@ -37,9 +41,9 @@ def print_account(console: Console, report: BulkReport) -> None:
         count: int = getattr(report, verdict.value)
         style = _STYLES[verdict] if count else "dim"
         console.print(f"  {verdict.value:<11} {count:>11,}", style=style)
-    if report.not_started != 0:
-        left = "not counted" if report.not_started is None else f"{report.not_started:,}"
-        console.print(f"  {'not started':<11} {left:>11}", style="yellow")
+    if report.remaining != 0:
+        left = "not counted" if report.remaining is None else f"{report.remaining:,}"
+        console.print(f"  {'remaining':<11} {left:>11}", style="yellow")
 
 
 def print_problems(console: Console, report: BulkReport) -> None:
@@ -52,15 +56,17 @@ def print_problems(console: Console, report: BulkReport) -> None:
         console.print(f"Stopped: {report.stopped_by}", markup=False, style="red")
 
 
-def account_json(report: BulkReport) -> str:
-    """Return the account as one JSON object."""
+def account_json(report: BulkReport, job: str) -> str:
+    """Return the account of a job as one JSON object."""
     stopped_by = report.stopped_by
     return json.dumps(
         {
             "schema": SCHEMA,
+            "job": job,
             "rows": report.rows,
             **{verdict.value: getattr(report, verdict.value) for verdict in Verdict},
-            "not_started": report.not_started,
+            "remaining": report.remaining,
+            "earlier": report.earlier,
             "retried": report.retried,
             "requests": report.attempts,
             "elapsed": round(report.elapsed, 3),

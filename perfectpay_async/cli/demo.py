@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,23 +18,22 @@ import click
 from attrs import frozen
 from rich.console import Console
 
-from perfectpay_async.bulk import BulkReport, read_csv
+from perfectpay_async.bulk import Verdict, read_account
+from perfectpay_async.bulk.jobs import JobStore
+from perfectpay_async.bulk.report import Counts, no_counts
 from perfectpay_async.bulk.rows import COLUMNS
 from perfectpay_async.entities import CardExpiry
 from perfectpay_async.sandbox import Fault, Ledger, Sandbox
 
-from .account import print_account, print_problems
-from .connect import bulk_client
-from .consoles import stderr_console, stdout_console
+from .consoles import stdout_console
 from .exits import ExitCode
-from .feed import Feed
 from .sandbox import parse_faults, this_month
-from .updating import update_cards
+from .signals import call_on_signals
 
 FAULTS: Final = (
     "503=0.01,429=0.01:retry_after=1,reset_before=0.01,reset_after=0.01,latency=0.01:seconds=0.1"
 )
-_ATTEMPTS: Final = 6
+_LOOK_EVERY: Final = 0.01
 _WORDS: Final = {"reset_before": "reset before applying", "reset_after": "reset after applying"}
 
 
@@ -64,9 +67,10 @@ class Claim:
 def demo(*, cards: int, faults: Sequence[Fault], concurrency: int, seed: int) -> int:
     """Update many expiring cards on a faulty server, and prove it.
 
-    Starts a sandbox in this process, saves cards that expire this month, makes the server fail now
-    and then, updates all cards as `perfectpay bulk run` does, and compares the server's own ledger
-    with what was asked for. Nothing leaves this machine. Exits with 0 only when all is proven.
+    Starts a sandbox in this process, saves cards that expire this month, and makes the server fail
+    now and then. Updates all cards with `perfectpay bulk run` in a process of its own, kills that
+    in the middle, and resumes it from its journal. Then compares the server's own ledger with what
+    was asked for. Nothing leaves this machine. Exits with 0 only when all is proven.
     """
     return asyncio.run(_demonstrate(cards, faults, concurrency, seed))
 
@@ -79,29 +83,75 @@ async def _demonstrate(cards: int, faults: Sequence[Fault], concurrency: int, se
         out.print(
             f"A PerfectPay on {server.url} with {cards:,} cards that expire in {'/'.join(old)}"
         )
-        out.print(f"Faults to come: {_describe(faults) or 'none'}\n")
+        out.print(f"Faults to come: {_describe(faults) or 'none'}")
         wanted = dict(zip(ids, _new_expiries(cards), strict=True))
         with tempfile.TemporaryDirectory() as directory:
-            file = Path(directory) / "expiries.csv"
-            _write_csv(file, wanted)
-            async with bulk_client(server.api_key, server.url, concurrency) as client:
-                ending = await update_cards(
-                    client,
-                    Feed(read_csv(file)),
-                    total=cards,
-                    concurrency=concurrency,
-                    # A server of our own has no limit to find: so it takes seconds, not a minute.
-                    rate=None,
-                    attempts=_ATTEMPTS,
-                    console=stderr_console(),
-                )
-    print_problems(stderr_console(), ending.report)
-    print_account(out, ending.report)
+            runner = _Runner(server, Path(directory), concurrency)
+            _write_csv(runner.file, wanted)
+            code = await runner.run(out, server.ledger, kill_after=cards // 2)
+            if code == -signal.SIGKILL:
+                out.print(f"Killed in the middle, after {len(server.ledger.writes):,} writes")
+                out.print("Resumed from the journal:\n")
+                code = await runner.run(out, server.ledger)
+            entries = JobStore(runner.state).jobs()
+            counts = read_account(entries[0].path).counts if entries else no_counts()
     out.print(f"\nFaults injected: {_counts(server.ledger.faults()) or 'none'}")
-    proven = _print_proof(out, _prove(server.ledger, wanted, ending.report))
-    if ending.signal is None and not proven:
+    if not _print_proof(out, _prove(server.ledger, wanted, counts)) and code == ExitCode.DONE:
         return ExitCode.NOT_ALL_DONE
-    return ending.exit_code
+    return code
+
+
+class _Runner:
+    """Runs `perfectpay bulk run` as a process of its own, which can be killed.
+
+    Args:
+        server: Where to send it.
+        directory: For the input and the journal.
+        concurrency: Cards under way at once.
+    """
+
+    def __init__(self, server: Sandbox, directory: Path, concurrency: int) -> None:
+        self.file: Path = directory / "expiries.csv"
+        self.state: Path = directory / "jobs"
+        self._environment = {**os.environ, "PERFECTPAY_API_KEY": server.api_key}
+        # A server of our own has no limit to find: so it takes seconds, not a minute.
+        self._command = [
+            *(sys.executable, "-c", "from perfectpay_async.cli import main; main()"),
+            *("bulk", "run", str(self.file), "--resume", "--base-url", server.url),
+            *("--state-dir", str(self.state), "--concurrency", str(concurrency)),
+            *("--rate", "off", "--max-failures", "1"),
+        ]
+
+    async def run(self, out: Console, ledger: Ledger, *, kill_after: int | None = None) -> int:
+        """Begin the job, or go on with it.
+
+        Args:
+            out: Where its account goes.
+            ledger: Tells how much has been written.
+            kill_after: Kill the process when so much has been.
+
+        Returns:
+            The exit code of the process.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            *([] if kill_after is None else ["--quiet"]),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environment,
+            # In a session of its own, so that a Ctrl-C reaches it once, through this process.
+            start_new_session=True,
+        )
+        ended = asyncio.create_task(process.communicate())
+        enough = float("inf") if kill_after is None else kill_after
+        with call_on_signals(process.send_signal), suppress(ProcessLookupError):
+            while len(ledger.writes) <= enough and not ended.done():
+                await asyncio.wait([ended], timeout=_LOOK_EVERY)
+            if not ended.done():
+                process.kill()
+        shown, _ = await ended
+        out.print(shown.decode(), end="", markup=False)
+        return process.returncode or ExitCode.DONE
 
 
 def _new_expiries(count: int) -> Iterable[CardExpiry]:
@@ -119,7 +169,7 @@ def _write_csv(file: Path, wanted: Mapping[str, CardExpiry]) -> None:
         )
 
 
-def _prove(ledger: Ledger, wanted: Mapping[str, CardExpiry], report: BulkReport) -> list[Claim]:
+def _prove(ledger: Ledger, wanted: Mapping[str, CardExpiry], counts: Counts) -> list[Claim]:
     asked = {card: (expiry.wire_month, expiry.wire_year) for card, expiry in wanted.items()}
     right = sum(ledger.expiry_of(card) == expiry for card, expiry in asked.items())
     writes = [
@@ -128,7 +178,8 @@ def _prove(ledger: Ledger, wanted: Mapping[str, CardExpiry], report: BulkReport)
         if write.operation == "payment_methods.update"
     ]
     repeats = len(writes) - len(set(writes))
-    again = f" ({repeats:,} repeats after lost answers)" if repeats else ""
+    again = f" ({repeats:,} repeats after lost answers and the kill)" if repeats else ""
+    finished, ok = sum(counts.values()), counts[Verdict.OK]
     return [
         Claim(f"{right:,} of {len(asked):,} cards hold their new expiry", right == len(asked)),
         Claim(
@@ -137,8 +188,9 @@ def _prove(ledger: Ledger, wanted: Mapping[str, CardExpiry], report: BulkReport)
         ),
         Claim("never two requests were under way for one card", ledger.max_in_flight_per_id <= 1),
         Claim(
-            f"{report.rows:,} rows are accounted for, and the {report.ok:,} called ok were applied",
-            report.rows == len(asked) and report.ok <= right,
+            f"{finished:,} rows are accounted for in the journal, and the {ok:,} called ok "
+            "were applied",
+            finished == len(asked) and ok <= right,
         ),
     ]
 

@@ -46,7 +46,7 @@ async def _show_bar(tally: Tally, total: int | None, console: Console) -> None:
     columns = (BarColumn(_BAR_WIDTH), TextColumn("{task.fields[text]}"), TimeElapsedColumn())
     # Without rich's own thread: a bar that moves while the event loop hangs would be a lie.
     with Progress(*columns, console=console, auto_refresh=False) as progress:
-        bar = progress.add_task("", total=total, text="")
+        bar = progress.add_task("", total=total, completed=tally.rows, text="")
         shown = progress.tasks[0]
 
         def draw() -> None:
@@ -62,7 +62,7 @@ async def _show_bar(tally: Tally, total: int | None, console: Console) -> None:
 
 
 async def _show_lines(tally: Tally, total: int | None, console: Console) -> None:
-    shown = 0
+    shown = tally.rows
     while True:
         await asyncio.sleep(LINE_EVERY)
         rows = tally.rows

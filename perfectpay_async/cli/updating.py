@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-from typing import Final
+from collections.abc import Iterator
+from typing import Unpack
 
 import click
-from attrs import evolve, frozen
+from attrs import frozen
 from rich.console import Console
 
-from perfectpay_async.bulk import BulkReport, InputRefused, Tally
+from perfectpay_async.bulk import BulkReport, InputRefused, JournalError, RunOptions, SafetyStop
+from perfectpay_async.bulk.jobs import BulkJob
+from perfectpay_async.bulk.rows import Row
+from perfectpay_async.bulk.run import GRACE
 from perfectpay_async.client import PerfectPay
-from perfectpay_async.errors import AuthenticationError, PermissionDenied
+from perfectpay_async.errors import AuthenticationError, PerfectPayError, PermissionDenied
 
 from .exits import ExitCode
-from .feed import Feed
 from .progress import show_progress
 from .signals import call_on_signals
 
-GRACE: Final = 10.0
-"""Seconds that the rows under way have to finish after the first signal."""
-
-_ABOUT_THE_KEY: Final = (AuthenticationError, PermissionDenied)
+_ABOUT_THE_KEY = (AuthenticationError, PermissionDenied)
 
 
 @frozen
@@ -31,80 +29,71 @@ class Ending:
 
     Attributes:
         report: The account.
-        refused: Why the rest of the input was not read.
+        failure: Why the rest of the input was not read, or the journal not written.
         signal: The signal that ended it.
     """
 
     report: BulkReport
-    refused: InputRefused | None
-    signal: int | None
+    failure: PerfectPayError | None = None
+    signal: int | None = None
 
     @property
     def exit_code(self) -> ExitCode:
         """The exit code that says so."""
+        if isinstance(self.failure, JournalError):
+            return ExitCode.JOURNAL
         if self.signal is not None:
             return ExitCode(128 + self.signal)
         if isinstance(self.report.stopped_by, _ABOUT_THE_KEY):
             return ExitCode.CREDENTIALS
-        if self.refused is not None and not self.report.attempts:
+        if isinstance(self.report.stopped_by, SafetyStop):
+            return ExitCode.SAFETY_STOP
+        if self.failure is not None and not self.report.attempts:
             return ExitCode.INPUT_REFUSED
         return ExitCode.DONE if self.report.complete else ExitCode.NOT_ALL_DONE
 
 
 async def update_cards(
     client: PerfectPay,
-    feed: Feed,
+    rows: Iterator[Row],
     *,
-    total: int | None,
-    concurrency: int,
-    rate: float | None,
-    attempts: int,
+    job: BulkJob,
     console: Console | None,
+    **options: Unpack[RunOptions],
 ) -> Ending:
-    """Update all cards of `feed`, until its end or a signal.
+    """Update all cards of an input, until its end or a signal.
 
     The first SIGINT or SIGTERM begins no more rows and gives those under way ten seconds; the
     second abandons them.
 
     Args:
-        client: Sends the calls.
-        feed: The rows.
-        total: How many there are, or None when that is not known.
-        concurrency: Rows under way at once.
-        rate: Most requests per second, or None for no rate control.
-        attempts: Most attempts for one row.
+        client: Sends the calls. It is closed afterwards.
+        rows: The input.
+        job: Keeps the account.
         console: Where to show progress, or None for nowhere.
+        **options: As for `client.bulk.update_expiries`.
     """
-    now = asyncio.get_running_loop().time
-    started = now()
-    tally = Tally()
-    limit = asyncio.timeout(None)
     received: list[int] = []
+    failure: PerfectPayError | None = None
 
     def stop(number: int) -> None:
         received.append(number)
-        feed.stop()
-        if len(received) == 1:
-            click.echo(f"Finishing what is under way, {GRACE:.0f} s at most.", err=True)
-        with suppress(RuntimeError):  # the run has ended in this very moment
-            limit.reschedule(now() + (GRACE if len(received) == 1 else 0.0))
+        grace = GRACE if len(received) == 1 else 0.0
+        if grace:
+            click.echo(f"Finishing what is under way, {grace:.0f} s at most.", err=True)
+        run.stop(grace)
 
-    try:
-        async with show_progress(tally, total, console), limit:
-            with call_on_signals(stop):
-                report = await client.bulk.update_expiries(
-                    feed,
-                    concurrency=concurrency,
-                    rate=rate,
-                    attempts=attempts,
-                    on_result=tally.add,
-                    on_rate=tally.note_rate,
-                )
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        report = tally.report(elapsed=now() - started, total=None)
-    # To the run, a feed that was stopped has come to its end.
-    if feed.stopped or feed.refused or report.not_started is None:
-        report = evolve(report, not_started=None if total is None else total - report.rows)
-    return Ending(report, feed.refused, received[0] if received else None)
+    async with client:
+        run = client.bulk.expiry_run(rows, job=job, **options)
+        with call_on_signals(stop):
+            async with show_progress(run.tally, job.rows, console):
+                try:
+                    async with run:
+                        pass
+                except (InputRefused, JournalError) as error:
+                    failure = error
+                except OSError as error:
+                    failure = InputRefused(
+                        f"the rest of the input cannot be read: {error.strerror}"
+                    )
+    return Ending(run.report, failure, received[0] if received else None)

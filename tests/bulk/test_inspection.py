@@ -7,7 +7,7 @@ import pytest
 from perfectpay_async import CardExpiry
 from perfectpay_async.bulk import BadRow, ExpiryRow, InputRefused
 from perfectpay_async.bulk.duplicates import Duplicate
-from perfectpay_async.bulk.inspection import inspect_rows, same_rows
+from perfectpay_async.bulk.inspection import inspect_rows
 
 TODAY = date(2027, 3, 31)
 
@@ -53,43 +53,3 @@ class TestInspect:
 
         with pytest.raises(InputRefused, match="no"):
             inspect(rows())
-
-
-class TestSameRows:
-    ROWS = [row(number) for number in range(2, 1_502)]
-
-    @pytest.fixture
-    def seen(self):
-        return inspect(self.ROWS)
-
-    def test_the_same_rows_come_again(self, seen):
-        assert list(same_rows(list(self.ROWS), seen)) == self.ROWS
-
-    @pytest.mark.parametrize("at", [0, 255, 256, 700, 1_499])
-    @pytest.mark.parametrize(
-        "change", [row(9, month=4), row(9, card="pm_x"), BadRow(9, "exp_month must be 1 to 12")]
-    )
-    def test_no_row_comes_that_was_not_inspected(self, seen, at, change):
-        rows = [*self.ROWS[:at], change, *self.ROWS[at + 1 :]]
-
-        taken = []
-        with pytest.raises(InputRefused, match="the input was changed while it was read; from"):  # noqa: PT012
-            for item in same_rows(rows, seen):
-                taken.append(item)  # noqa: PERF402 - it is to keep what came before the error
-
-        assert taken == self.ROWS[: at // 256 * 256]
-
-    @pytest.mark.parametrize("length", [0, 512, 1_499])
-    def test_a_shorter_input_is_refused(self, seen, length):
-        with pytest.raises(InputRefused, match="was changed while it was read"):
-            list(same_rows(self.ROWS[:length], seen))
-
-    def test_so_is_a_longer_one(self, seen):
-        with pytest.raises(InputRefused, match="was changed while it was read"):
-            list(same_rows([*self.ROWS, row(1_502)], seen))
-
-    def test_rows_added_after_a_full_chunk_are_not_sent(self):
-        seen = inspect(self.ROWS[:512])
-
-        with pytest.raises(InputRefused, match="what was added after line 513 was not sent"):
-            list(same_rows(self.ROWS, seen))

@@ -28,7 +28,7 @@ def test_each_result_is_counted_in_its_class():
 
     assert (report.ok, report.rejected, report.exhausted) == (2, 1, 1)
     assert (report.unknown, report.invalid) == (1, 1)
-    assert (report.rows, report.problem_count, report.not_started) == (6, 4, 4)
+    assert (report.rows, report.problem_count, report.remaining) == (6, 4, 4)
     assert (report.retried, report.attempts, report.requests_per_second) == (3, 17, 8.5)
     assert [problem.number for problem in report.problems] == [3, 4, 5, 6]
     assert not report.complete

@@ -32,8 +32,11 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The environment variables that point the commands at the sandbox."""
+def environment(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> pytest.MonkeyPatch:
+    """The environment variables that point the commands at the sandbox, and at a place for jobs."""
+    monkeypatch.setenv("PERFECTPAY_STATE_DIR", str(tmp_path / "jobs"))
     monkeypatch.delenv("PERFECTPAY_ENVIRONMENT", raising=False)
     monkeypatch.setenv("PERFECTPAY_API_KEY", sandbox.api_key)
     monkeypatch.setenv("PERFECTPAY_BASE_URL", sandbox.url)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from perfectpay_async.cli.app import run
-from perfectpay_async.cli.inputs import Input
+from perfectpay_async.cli.bulk.inputs import Input
 from perfectpay_async.sandbox import Fault
 
 
@@ -58,8 +58,10 @@ class TestExitCodes:
             ["exhausted", "0"],
             ["unknown", "0"],
             ["invalid", "0"],
+            ["skipped", "0"],
         ]
-        assert shown.err == ""
+        assert shown.err.startswith("The job is cards-1, in ")
+        assert len(shown.err.splitlines()) == 1
 
     def test_a_file_without_rows_is_done(self, write_csv):
         assert run(["bulk", "run", write_csv()]) == 0
@@ -72,7 +74,8 @@ class TestExitCodes:
 
         lines = capsys.readouterr().err.splitlines()
         assert lines[0] == "2 of 4 rows break a rule and will not be sent."
-        assert sorted(line.split(" (request id")[0] for line in lines[1:]) == [
+        assert lines[-1] == "The rows that are not ok: perfectpay bulk dead-letter cards-1"
+        assert sorted(line.split(" (request id")[0] for line in lines[2:-1]) == [
             f"line 3, pm_gone: rejected: {NOT_FOUND}",
             "line 4: invalid: exp_month must be 1 to 12",
             "line 5, pm_old: invalid: expiry must not be in the past",
@@ -80,7 +83,7 @@ class TestExitCodes:
 
     def test_many_problems_are_cut(self, write_csv, capsys):
         assert run(["bulk", "run", write_csv(*["pm_1,0,31"] * 25)]) == 1
-        assert capsys.readouterr().err.splitlines()[-1] == "... and 5 more rows that are not ok"
+        assert "\n... and 5 more rows that are not ok\n" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
@@ -149,19 +152,20 @@ class TestExitCodes:
 
         shown = capsys.readouterr()
         assert "Stopped: payment_methods.update: the server answered 401" in shown.err
-        assert shown.out.splitlines()[-1].split() == ["not", "started", "96"]
+        assert shown.out.splitlines()[-1].split() == ["remaining", "100"]
+        assert "100 rows have not ended. Go on with: perfectpay bulk run " in shown.err
         assert "snd_wrong_key" not in shown.err + shown.out
 
 
 class TestAddress:
     def test_production_is_changed_with_yes(self, environment, sandbox, write_csv):
-        environment.setattr("perfectpay_async.cli.bulk.is_sandbox", lambda _address: False)
+        environment.setattr("perfectpay_async.cli.bulk.options.is_sandbox", lambda _address: False)
 
         assert run(["bulk", "run", write_csv(*sandbox.seed_cards(1)), "--yes"]) == 0
 
     @pytest.mark.parametrize(("typed", "code"), [("127.0.0.1", 0), ("yes", 2), ("", 2)])
     def test_or_when_its_name_is_typed(self, environment, sandbox, write_csv, typed, code):
-        environment.setattr("perfectpay_async.cli.bulk.is_sandbox", lambda _address: False)
+        environment.setattr("perfectpay_async.cli.bulk.options.is_sandbox", lambda _address: False)
         terminal = io.StringIO(f"{typed}\n")
         terminal.isatty = lambda: True
         environment.setattr(sys, "stdin", terminal)
@@ -199,13 +203,16 @@ class TestJson:
         assert rate > 0
         assert account == {
             "schema": 1,
+            "job": "cards-1",
             "rows": 2,
             "ok": 1,
             "rejected": 1,
             "exhausted": 0,
             "unknown": 0,
             "invalid": 0,
-            "not_started": 0,
+            "skipped": 0,
+            "remaining": 0,
+            "earlier": 0,
             "retried": 0,
             "requests": 2,
             "stopped_by": None,
@@ -221,6 +228,7 @@ class TestJson:
             "status": 404,
             "code": "HE_02",
             "message": NOT_FOUND,
+            "settled": True,
         }
 
     def test_a_refused_key_is_named(self, environment, sandbox, write_csv, capsys):
@@ -300,7 +308,7 @@ class TestSignals:
         assert process.returncode == code, err
         assert "Finishing what is under way" in err
         assert account["ok"] == account["rows"] == len(sandbox.ledger.writes)
-        assert account["not_started"] == 500 - account["ok"]
+        assert account["remaining"] == 500 - account["ok"]
 
     def test_a_second_signal_abandons_it(self, sandbox, write_csv, start):
         ids = sandbox.seed_cards(10)
@@ -309,13 +317,14 @@ class TestSignals:
         wait_for(lambda: len(sandbox.ledger.requests) == 4)
 
         process.send_signal(signal.SIGINT)
-        assert "Finishing" in process.stderr.readline()
+        while "Finishing" not in process.stderr.readline():
+            pass
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=10)
 
         account = json.loads(out)
         assert process.returncode == 130
-        assert (account["unknown"], account["not_started"]) == (4, 6)
+        assert (account["unknown"], account["remaining"]) == (0, 10)
 
     @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc")
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -363,13 +372,14 @@ class TestFileThatChanges:
         """Has a change done right before the second reading."""
 
         def arrange(change):
-            again = Input.again
+            inspect = Input.inspect
 
-            def changed(opened, inspection):
+            def changed(opened, **options):
+                inspection = inspect(opened, **options)
                 change()
-                return again(opened, inspection)
+                return inspection
 
-            environment.setattr(Input, "again", changed)
+            environment.setattr(Input, "inspect", changed)
 
         return arrange
 
@@ -392,7 +402,10 @@ class TestFileThatChanges:
         change_it(change)
 
         assert run(["bulk", "run", str(file)]) == 3
-        assert "the input was changed while it was read" in capsys.readouterr().err
+        assert (
+            "from line 2 on, the input is not the one that the job was begun with"
+            in capsys.readouterr().err
+        )
         assert sandbox.ledger.requests == []
 
     def test_one_that_was_replaced_is_sent_as_it_was_checked(self, sandbox, write_csv, change_it):
@@ -425,7 +438,8 @@ def test_a_reader_that_has_gone_is_no_bug_of_ours(sandbox, write_csv, start):
     _, err = process.communicate(timeout=10)
 
     assert process.returncode == 1
-    assert err == ""
+    assert err.startswith("The job is cards-1, in ")
+    assert len(err.splitlines()) == 1
 
 
 def test_a_rate_that_is_no_number_is_wrong_usage(tmp_path, monkeypatch):

@@ -15,31 +15,33 @@ QUICK = (
 )
 
 
-def test_it_proves_what_it_says(capsys):
+def test_it_proves_what_it_says(capfd):
     assert run(["demo", "--cards", "200"]) == 0
 
-    lines = capsys.readouterr().out.splitlines()
+    lines = capfd.readouterr().out.splitlines()
     assert lines[0].endswith("with 200 cards that expire in " + lines[0].rpartition(" ")[2])
-    assert lines[3].startswith("200 rows in ")
-    assert lines[4].split() == ["ok", "200"]
+    assert lines[2].startswith("Killed in the middle, after 1")
+    assert lines[3] == "Resumed from the journal:"
+    assert lines[5].endswith(" rows had ended in earlier runs")
+    assert lines[7].split() == ["ok", "200"]
     proofs = [line.strip() for line in lines[lines.index(PROOF) + 1 :]]
     assert len(proofs) == 4
     assert all(proof.startswith("proven") for proof in proofs)
     assert proofs[0] == "proven  200 of 200 cards hold their new expiry"
 
 
-def test_many_faults_change_nothing(capsys):
+def test_many_faults_change_nothing(capfd):
     assert run(["demo", "--cards", "300", "--faults", QUICK, "--seed", "3"]) == 0
 
-    shown = capsys.readouterr().out
+    shown = capfd.readouterr().out
     for name in ("429", "503", "latency", "reset before applying", "reset after applying"):
         assert f" x {name}" in shown
 
 
-def test_what_fails_is_not_called_proven(capsys):
+def test_what_fails_is_not_called_proven(capfd):
     assert run(["demo", "--cards", "20", "--faults", "400=0.5"]) == 1
 
-    shown = capsys.readouterr()
+    shown = capfd.readouterr()
     assert "FALSE" in shown.out
     assert "rejected: the server answered 400" in shown.err
 
@@ -66,11 +68,11 @@ def strange_write(ledger, request, card, values, **facts):
         ("apply", strange_write, "nothing was written but what the file says"),
     ],
 )
-def test_the_proof_believes_the_ledger_alone(method, truth, sentence, capsys, monkeypatch):
+def test_the_proof_believes_the_ledger_alone(method, truth, sentence, capfd, monkeypatch):
     monkeypatch.setattr(Ledger, method, truth)
 
     assert run(["demo", "--cards", "20", "--faults", ""]) == 1
-    assert f"FALSE   {sentence}" in capsys.readouterr().out
+    assert f"FALSE   {sentence}" in capfd.readouterr().out
 
 
 def test_ctrl_c_ends_it_unproven(start):

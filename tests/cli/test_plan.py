@@ -207,7 +207,7 @@ class TestRefusals:
         def broken(*_arguments, **_settings):
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr("perfectpay_async.cli.inputs.inspect_rows", broken)
+        monkeypatch.setattr("perfectpay_async.cli.bulk.inputs.inspect_rows", broken)
 
         assert plan(write_csv("pm_1")) == 3
         assert "Error: the file cannot be read: Input/output error" in capsys.readouterr().err

@@ -43,11 +43,13 @@ async def test_elsewhere_there_is_a_plain_line_now_and_then(tally, monkeypatch):
     shown_on, file = console(terminal=False)
 
     async with show_progress(tally, None, shown_on):
+        await asyncio.sleep(0)
+        tally.add(RowResult(5, "pm", Verdict.OK, attempts=1))
         await asyncio.sleep(0.1)
 
     lines = file.getvalue().splitlines()
-    assert lines[0].startswith("1,204 rows  60,200/s  ok 1,200")
-    assert lines[1].startswith("1,204 rows  0/s")
+    assert lines[0].startswith("1,205 rows  50/s  ok 1,201")
+    assert lines[1].startswith("1,205 rows  0/s")
     assert "\x1b" not in file.getvalue()
 
 

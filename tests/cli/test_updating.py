@@ -7,9 +7,8 @@ import signal
 import pytest
 
 from perfectpay_async import CardExpiry, PerfectPay
-from perfectpay_async.bulk import ExpiryRow
+from perfectpay_async.bulk import BulkJob, ExpiryRow
 from perfectpay_async.cli import updating
-from perfectpay_async.cli.feed import Feed
 from perfectpay_async.cli.updating import update_cards
 from perfectpay_async.sandbox import Fault, Sandbox
 
@@ -26,7 +25,9 @@ async def client(server):
         yield client
 
 
-async def test_rows_that_do_not_end_in_the_grace_time_are_abandoned(server, client, monkeypatch):
+async def test_rows_that_do_not_end_in_the_grace_time_are_abandoned(
+    server, client, monkeypatch, tmp_path
+):
     monkeypatch.setattr(updating, "GRACE", 0.1)
     stalled, *others = server.seed_cards(6)
     server.faults.add(Fault.stall(id=stalled), Fault.latency(0.05))
@@ -34,11 +35,12 @@ async def test_rows_that_do_not_end_in_the_grace_time_are_abandoned(server, clie
     asyncio.get_running_loop().call_later(0.02, os.kill, os.getpid(), signal.SIGTERM)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
-    ending = await update_cards(
-        client, Feed(iter(rows)), total=6, concurrency=3, rate=None, attempts=3, console=None
-    )
+    with BulkJob(tmp_path / "cards.job") as job:
+        ending = await update_cards(
+            client, iter(rows), job=job, concurrency=3, rate=None, attempts=3, console=None
+        )
 
     report = ending.report
     assert ending.exit_code == 143
-    assert (report.ok, report.unknown, report.not_started) == (2, 1, 3)
+    assert (report.ok, report.unknown, report.remaining) == (2, 0, None)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers

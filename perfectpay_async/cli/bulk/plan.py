@@ -13,10 +13,10 @@ import click
 from rich.console import Console
 
 from perfectpay_async.bulk.inspection import Inspection
-from perfectpay_async.bulk.runner import RATE
+from perfectpay_async.bulk.settings import RATE
+from perfectpay_async.cli.consoles import stderr_console, stdout_console
+from perfectpay_async.cli.exits import ExitCode
 
-from .consoles import stderr_console, stdout_console
-from .exits import ExitCode
 from .inputs import Source, duplicates_refused, input_options, open_input
 
 SCHEMA: Final = 1
@@ -26,13 +26,15 @@ _SHOWN: Final = 20
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
-def not_nan(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+def not_nan(
+    _context: click.Context, _parameter: click.Parameter, value: float | None
+) -> float | None:
     """Return the value of an option, or refuse it: the range that click checks lets NaN through.
 
     Raises:
         BadParameter: It is not a number.
     """
-    if isnan(value):
+    if value is not None and isnan(value):
         raise click.BadParameter("it must be a number")
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -17,15 +18,16 @@ import click
 from attrs import frozen
 
 from perfectpay_async.bulk import InputRefused
-from perfectpay_async.bulk.inspection import Inspection, inspect_rows, same_rows
+from perfectpay_async.bulk.inspection import Inspection, inspect_rows
+from perfectpay_async.bulk.jobs import JobFacts
 from perfectpay_async.bulk.rows import COLUMNS, Row
 from perfectpay_async.bulk.sources import Format, format_of, read_rows
 from perfectpay_async.bulk.sources.columns import Columns
+from perfectpay_async.cli.exits import InputNotTaken
 from perfectpay_async.errors import ConfigurationError
 
-from .exits import InputNotTaken
-
 STDIN: Final = "-"
+_PIECE: Final = 1 << 20
 REFUSE, ALLOW = "refuse", "allow"
 
 
@@ -74,7 +76,7 @@ class Input:
         today = datetime.now(UTC).date()
         try:
             inspection = inspect_rows(
-                self._rows(), today=today, look_for_duplicates=look_for_duplicates
+                self.rows(), today=today, look_for_duplicates=look_for_duplicates
             )
         except InputRefused as error:
             raise InputNotTaken(error.message) from error
@@ -83,22 +85,40 @@ class Input:
         self._check_stamp()
         return inspection
 
-    def again(self, inspection: Inspection) -> Iterator[Row]:
-        """Return the rows once more. It ends with an `InputRefused` where they are not the same.
+    def facts(self) -> JobFacts:
+        """Return what identifies a job on this input; the rows are not counted."""
+        self._stream.seek(0)
+        size, _ = self._stamp
+        digest = hashlib.sha256()
+        while piece := self._stream.read(_PIECE):
+            digest.update(piece)
+        file = self._source.file
+        return JobFacts(
+            input="stdin" if file == STDIN else os.path.basename(file),  # noqa: PTH119 - a str
+            path="" if file == STDIN else os.path.realpath(file),
+            size=size,
+            sha256=digest.hexdigest(),
+            unit=self._source.unit,
+        )
+
+    def rows(self, source: Source | None = None) -> Iterator[Row]:
+        """Return the rows, from the first one on.
+
+        Args:
+            source: What is in it, when that is not what was said first.
 
         Raises:
-            InputNotTaken: The file has been changed since it was inspected.
+            InputNotTaken: The file has been changed since it was opened.
+            UsageError: It is a Parquet file, and pyarrow is missing.
         """
         self._check_stamp()
-        return same_rows(self._rows(), inspection)
-
-    def _rows(self) -> Iterator[Row]:
         self._stream.seek(0)
-        columns = self._source.columns
+        source = source or self._source
+        columns = source.columns
         try:
             return read_rows(
                 self._stream,
-                format=self._source.format,
+                format=source.format,
                 columns=columns.names,
                 expiry_column=columns.expiry,
             )

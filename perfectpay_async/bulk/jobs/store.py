@@ -1,0 +1,191 @@
+"""A directory of jobs: their names, and which of them is the one that counts for an input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import attrs
+from attrs import frozen
+
+from perfectpay_async.bulk.chunks import Fingerprints
+
+from .errors import JobRefused, JournalError
+from .job import BulkJob, JobFacts
+from .journal import Journal
+from .lock import FileLock, is_running
+
+SUFFIX: Final = ".job"
+"""What the names of journals end with."""
+
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_LONGEST_STEM: Final = 40
+
+
+@frozen
+class JobEntry:
+    """A job of the directory.
+
+    Attributes:
+        name: Its name.
+        path: Its journal.
+        facts: What identifies it.
+        finished: Rows that have ended.
+    """
+
+    name: str
+    path: Path
+    facts: JobFacts
+    finished: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have ended."""
+        return self.finished == self.facts.rows
+
+
+class JobStore:
+    """The directory in which a command keeps its jobs.
+
+    Args:
+        directory: The directory. It is made when the first job is.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory: Path = directory
+
+    def path(self, name: str) -> Path:
+        """Return the journal of a job.
+
+        Raises:
+            JournalError: There is no such job.
+        """
+        path = self.directory / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
+        if path.parent != self.directory or not path.is_file():
+            raise JournalError(
+                f"there is no job {name} in {self.directory}; 'perfectpay bulk status' lists them"
+            )
+        return path
+
+    def jobs(self) -> list[JobEntry]:
+        """Return all jobs, the newest first. What is no journal that can be read is left out."""
+        found = [entry for entry in map(_entry, self._journals()) if entry is not None]
+        return sorted(found, key=lambda entry: entry.facts.created, reverse=True)
+
+    def create(
+        self, facts: JobFacts, fingerprints: Fingerprints, *, supersede: bool = False
+    ) -> BulkJob:
+        """Make a job on an input.
+
+        Args:
+            facts: What identifies it; the generation is found here.
+            fingerprints: Those of the input.
+            supersede: Whether an unfinished job on the same input is given up.
+
+        Raises:
+            JobRefused: There is an unfinished job on the same input.
+            JournalError: The journal cannot be made.
+        """
+        with closing(self._lock()):
+            generation, path = 1, None
+            for sibling in self.siblings(facts):
+                generation = max(generation, sibling.facts.generation + 1)
+                if is_running(sibling.path):
+                    raise JobRefused(f"the job {sibling.name} on this input is being run")
+                # One of which nothing is recorded has nothing to go on with.
+                if sibling.finished and not (sibling.complete or supersede):
+                    raise JobRefused(
+                        f"the job {sibling.name} on this input is not finished: "
+                        f"{sibling.finished:,} of {sibling.facts.rows:,} rows have ended; say "
+                        "--resume to go on with it, or --supersede to give it up and begin anew"
+                    )
+            stem = _NOT_IN_NAMES.sub("-", Path(facts.input).stem)[:_LONGEST_STEM].strip(".-")
+            number = 1
+            while path is None or path.exists():
+                path = self.directory / f"{stem or 'job'}-{number}{SUFFIX}"
+                number += 1
+            return BulkJob.create(path, attrs.evolve(facts, generation=generation), fingerprints)
+
+    def open(self, path: Path) -> BulkJob:
+        """Open a job in order to run it.
+
+        Raises:
+            JobRefused: Another process has it, or a newer job on the same input has replaced it.
+            JournalError: The journal cannot be read or written.
+        """
+        job = BulkJob(path)
+        newest = self.newest(job.facts)
+        if newest is not None and newest.facts.generation > job.facts.generation:
+            job.close()
+            raise JobRefused(
+                f"the job {path.stem} has been replaced by {newest.name}, a newer one on the same "
+                "input; to go on with it could set cards back to older values"
+            )
+        return job
+
+    def newest(self, facts: JobFacts) -> JobEntry | None:
+        """Return the job on the same input and host that counts; None when there is none."""
+        return max(self.siblings(facts), key=lambda entry: entry.facts.generation, default=None)
+
+    def siblings(self, facts: JobFacts) -> Iterator[JobEntry]:
+        """Iterate over the jobs on the same input, operation and host."""
+        for entry in self._on_same_input(facts):
+            other = entry.facts
+            same_place = (facts.operation, facts.host) == (other.operation, other.host)
+            if same_place and _overlap(facts.shard, other.shard):
+                yield entry
+
+    def elsewhere(self, facts: JobFacts) -> JobEntry | None:
+        """Return a job on the same input and another host that has not ended."""
+        return next(
+            (
+                entry
+                for entry in self._on_same_input(facts)
+                if entry.facts.host != facts.host and not entry.complete
+            ),
+            None,
+        )
+
+    def next_generation(self, facts: JobFacts) -> int:
+        """Return the generation for a job on that input whose rows are to be run again."""
+        return max(entry.facts.generation for entry in self.siblings(facts)) + 1
+
+    def _on_same_input(self, facts: JobFacts) -> Iterator[JobEntry]:
+        for entry in self.jobs():
+            other = entry.facts
+            if (facts.path and facts.path == other.path) or (
+                facts.sha256 and facts.sha256 == other.sha256
+            ):
+                yield entry
+
+    def _journals(self) -> list[Path]:
+        return list(self.directory.glob(f"*{SUFFIX}"))
+
+    def _lock(self) -> FileLock:
+        return FileLock(
+            self.directory / "jobs.lock",
+            "another process is making a job in this very moment; try again",
+        )
+
+
+def _overlap(shard: str, other: str) -> bool:
+    """Return whether a row can be in both parts of an input."""
+    _, _, count = shard.partition("/")
+    _, _, other_count = other.partition("/")
+    return count != other_count or shard == other
+
+
+def _entry(path: Path) -> JobEntry | None:
+    try:
+        with closing(Journal(path, read_only=True)) as journal:
+            return JobEntry(
+                path.name.removesuffix(SUFFIX),
+                path,
+                JobFacts.read(journal),
+                sum(journal.counts().values()),
+            )
+    except (JournalError, KeyError, ValueError):
+        return None

@@ -1,0 +1,196 @@
+"""Writes results to the journal from a thread of its own, many with one commit.
+
+A commit waits for the disk, so it must not happen in the event loop, and not once per row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final, NamedTuple, TypeAlias
+
+from perfectpay_async.bulk.chunks import CHUNK_ROWS
+from perfectpay_async.bulk.report import NO_PROBLEM, RowResult
+
+from .errors import JournalError
+from .journal import Journal
+from .records import ChunkState, RunRecord, Sample
+
+COMMIT_SECONDS: Final = 0.010
+"""A result waits for others no longer than this before it is committed."""
+COMMIT_ROWS: Final = 500
+"""So many results are committed without a wait."""
+MAX_WAITING: Final = 2_000
+"""With so many results not on the disk yet, whoever has a further one must wait."""
+
+_Entry: TypeAlias = tuple[int, RowResult, float]
+
+
+class Reading(NamedTuple):
+    """How far a chunk of the input has been read for the first time.
+
+    Attributes:
+        chunk: Its number.
+        seen: Rows of it that were read.
+        fingerprint: Of these.
+        ended: Whether it has no more.
+    """
+
+    chunk: int
+    seen: int
+    fingerprint: bytes
+    ended: bool
+
+
+class JournalWriter:
+    """Takes results in the event loop and commits them in a thread.
+
+    Args:
+        journal: Where to. Nobody else may write to it until `close`.
+        on_failure: Called in the event loop when the journal cannot be written any more. What is
+            given to `put` after that is dropped: nobody can be told later that it was done.
+
+    Attributes:
+        failure: Why the journal cannot be written any more.
+        reading: How far the input has been read; to be set before a row of it is begun.
+    """
+
+    def __init__(self, journal: Journal, on_failure: Callable[[JournalError], None]) -> None:
+        self.failure: JournalError | None = None
+        self.reading: Reading | None = None
+        self._journal = journal
+        self._on_failure = on_failure
+        self._loop = asyncio.get_running_loop()
+        self._condition = threading.Condition()
+        self._entries: list[_Entry] = []
+        self._ends: list[Reading] = []
+        self._run: RunRecord | None = None
+        self._samples: list[Sample] = []
+        self._open: dict[int, ChunkState] = {}
+        self._closing = False
+        self._room = asyncio.Event()
+        self._room.set()
+        self._thread = threading.Thread(target=self._work, name="perfectpay-journal", daemon=True)
+        self._thread.start()
+
+    def put(self, position: int, result: RowResult) -> None:
+        """Take the result of the row at that position of the input."""
+        with self._condition:
+            if self.failure is not None:
+                return
+            self._entries.append((position, result, time.time()))
+            waiting = len(self._entries)
+            if waiting in (1, COMMIT_ROWS):
+                self._condition.notify()
+        if waiting >= MAX_WAITING:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait while too many results are not on the disk yet."""
+        await self._room.wait()
+
+    def end_of_chunk(self, reading: Reading) -> None:
+        """Take what is known of a chunk of the input that has been read to its end."""
+        with self._condition:
+            self._ends.append(reading)
+            self._condition.notify()
+
+    def note_run(self, run: RunRecord, sample: Sample | None = None) -> None:
+        """Take what the run has done so far."""
+        with self._condition:
+            self._run = run
+            if sample is not None:
+                self._samples.append(sample)
+            self._condition.notify()
+
+    async def flush(self) -> None:
+        """Commit what there is and end the thread; a cancelled wait does not stop it.
+
+        Raises:
+            JournalError: It could not be committed, now or before.
+        """
+        await asyncio.shield(self._loop.run_in_executor(None, self.close))
+        if self.failure is not None:
+            raise self.failure
+
+    def close(self) -> None:
+        """Commit what there is and end the thread. It waits for the disk."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            while self._commit_next():
+                pass
+        except JournalError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no more must be sent
+            self._fail(JournalError(f"the journal failed with {type(error).__name__}"))
+
+    def _commit_next(self) -> bool:
+        """Wait for something to commit, and commit it; return whether there may be more."""
+        with self._condition:
+            while not (self._entries or self._ends or self._run or self._closing):
+                self._condition.wait()
+            self._condition.wait_for(
+                lambda: self._closing or len(self._entries) >= COMMIT_ROWS, COMMIT_SECONDS
+            )
+            entries, self._entries = self._entries, []
+            # Last the one that is being read: it covers all rows whose results are here.
+            readings, self._ends = [*self._ends, *filter(None, [self.reading])], []
+            run, self._run = self._run, None
+            samples, self._samples = self._samples, []
+            closing = self._closing
+        if entries or readings or run:
+            with self._journal.transaction():
+                self._write(entries, readings)
+                if run is not None:
+                    self._journal.write_run(run)
+                for sample in samples:
+                    self._journal.write_sample(sample)
+            self._tell(self._room.set)
+        return not closing
+
+    def _write(self, entries: Iterable[_Entry], readings: Iterable[Reading]) -> None:
+        touched: set[int] = set()
+        problems: list[_Entry] = []
+        for position, result, ended in entries:
+            number, offset = divmod(position, CHUNK_ROWS)
+            state = self._chunk(number)
+            state.mark(offset, result.verdict)
+            touched.add(number)
+            if result.verdict not in NO_PROBLEM:
+                problems.append((position, result, ended))
+        for reading in readings:
+            state = self._chunk(reading.chunk)
+            state.seen, state.fingerprint = reading.seen, reading.fingerprint
+            state.rows = reading.seen if reading.ended else None
+            touched.add(reading.chunk)
+        for number in touched:
+            state = self._open[number]
+            self._journal.write_chunk(number, state)
+            if state.complete:
+                del self._open[number]
+        if problems:
+            self._journal.write_problems(problems)
+
+    def _chunk(self, number: int) -> ChunkState:
+        if number not in self._open:
+            self._open[number] = self._journal.chunk(number)
+        return self._open[number]
+
+    def _fail(self, error: JournalError) -> None:
+        with self._condition:
+            self.failure = error
+            self._entries = []
+        self._tell(self._room.set)
+        self._tell(lambda: self._on_failure(error))
+
+    def _tell(self, callback: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
+            self._loop.call_soon_threadsafe(callback)

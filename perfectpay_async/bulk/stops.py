@@ -1,0 +1,102 @@
+"""When a run must not go on: too many rows fail, or the API is away for too long. Pure logic."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from perfectpay_async.errors import ConfigurationError, PerfectPayError
+
+from .report import FAILED, RowResult, Verdict
+
+WINDOW: Final = 1_000
+"""The share of failures is that of so many rows that ended last."""
+FEWEST: Final = 200
+"""With fewer rows than this, a share says nothing yet."""
+
+_ANSWERED: Final = (Verdict.OK, Verdict.REJECTED, Verdict.SKIPPED)
+
+
+class SafetyStop(PerfectPayError):  # noqa: N818 - says what happened, as all our errors do
+    """The run was ended because going on would have done more harm than good."""
+
+
+def _check_share(_stops: object, _attribute: Any, value: Any) -> None:
+    if value is not None and not (_is_number(value) and 0 <= value <= 1):
+        raise ConfigurationError("max_failures must be a share from 0 to 1, or None for no stop")
+
+
+def _check_seconds(_stops: object, attribute: Any, value: Any) -> None:
+    if value is not None and not (_is_number(value) and value > 0):
+        raise ConfigurationError(
+            f"{attribute.name} must be a number of seconds above 0, or None for no stop"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@frozen(kw_only=True)
+class SafetyStops:
+    """When a run stops by itself. The rows under way are finished first.
+
+    Attributes:
+        max_failures: Share of rows, from 0 to 1, that may be sent without being applied, among
+            the last 1,000 (200 at least). None for no stop.
+        max_outage: Seconds for which no row may have been answered. None for no stop.
+
+    Raises:
+        ConfigurationError: A value breaks its rule.
+    """
+
+    max_failures: float | None = field(default=0.05, validator=_check_share)
+    max_outage: float | None = field(default=900.0, validator=_check_seconds)
+
+
+class SafetyWatch:
+    """Watches the results of one run.
+
+    Args:
+        stops: When it must stop.
+    """
+
+    def __init__(self, stops: SafetyStops) -> None:
+        self._stops = stops
+        self._last: deque[bool] = deque(maxlen=WINDOW)
+        self._failed = 0
+        self._away_since: float | None = None
+
+    def note(self, result: RowResult, now: float) -> None:
+        """Note how a row ended, at a time in seconds of any clock."""
+        if result.verdict is Verdict.INVALID:
+            return  # it was known before the start, and says nothing about the server
+        if len(self._last) == WINDOW:
+            self._failed -= self._last[0]
+        failed = result.verdict in FAILED
+        self._last.append(failed)
+        self._failed += failed
+        if result.verdict in _ANSWERED:
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = now - result.elapsed
+
+    def reason(self, now: float) -> SafetyStop | None:
+        """Return why the run must stop now, or None."""
+        most, longest = self._stops.max_failures, self._stops.max_outage
+        ended = len(self._last)
+        if most is not None and ended >= FEWEST and self._failed > most * ended:
+            return SafetyStop(
+                f"{self._failed:,} of the last {ended:,} rows failed, which is more than "
+                f"{most:.1%}; look at their messages before you go on"
+            )
+        if longest is not None and self._away_since is not None:
+            away = now - self._away_since
+            if away > longest:
+                return SafetyStop(
+                    f"the server has not carried anything out for {away:,.0f} s; "
+                    "go on when it is back"
+                )
+        return None

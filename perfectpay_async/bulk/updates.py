@@ -1,0 +1,189 @@
+"""One row of a bulk update: the call it makes, and what its end means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from perfectpay_async.entities import PaymentMethod
+from perfectpay_async.errors import (
+    ApiError,
+    AuthenticationError,
+    ClientClosedError,
+    ConfigurationError,
+    InvalidRequestError,
+    PerfectPayError,
+    PermissionDenied,
+    RouteNotFound,
+    UnexpectedRedirect,
+    WrongEventLoopError,
+)
+from perfectpay_async.messages import Response
+from perfectpay_async.options import RequestOptions
+from perfectpay_async.outcome import Outcome
+from perfectpay_async.resilience.budget import RetryBudget
+from perfectpay_async.resilience.policy import RetryPolicy
+from perfectpay_async.resources.payment_methods import PaymentMethods
+
+from .pace import Pace, StopAfterAttempts
+from .report import RowResult, Verdict
+from .rows import ExpiryRow
+
+# These are about the key, the address or the client and not about the row: every other row would
+# meet them too.
+_ENDS_THE_RUN: Final = (
+    AuthenticationError,
+    PermissionDenied,
+    RouteNotFound,
+    UnexpectedRedirect,
+    ConfigurationError,
+    ClientClosedError,
+    WrongEventLoopError,
+)
+
+
+class RunEnded(PerfectPayError):  # noqa: N818 - it never leaves `bulk`
+    """The attempt was not made, because the run has ended."""
+
+
+class ExpiryUpdates:
+    """Updates the expiry of one card at a time.
+
+    Args:
+        payment_methods: Sends the calls.
+        pace: The pace of the run; None when there is none.
+        attempts: Most attempts for one row.
+        deadline: Seconds for one row.
+        key: Returns the idempotency key of a row.
+        only_forward: Whether a card is looked at first, and left alone when it has this or a later
+            expiry already.
+    """
+
+    def __init__(
+        self,
+        payment_methods: PaymentMethods,
+        *,
+        pace: Pace | None,
+        attempts: int,
+        deadline: float,
+        key: Callable[[ExpiryRow], str],
+        only_forward: bool,
+    ) -> None:
+        self._payment_methods = payment_methods
+        self._pace = pace
+        self._attempts = attempts
+        # A bulk run cannot multiply the load of an outage: its workers wait before they repeat, and
+        # there are never more of them. Refused retries would only fail the rows faster.
+        self._budget = RetryBudget(retry_cost=0, throttled_cost=0)
+        self._deadline = deadline
+        self._key = key
+        self._only_forward = only_forward
+        self._now = asyncio.get_running_loop().time
+
+    async def __call__(self, row: ExpiryRow) -> RowResult:
+        """Update one card.
+
+        Raises:
+            PerfectPayError: It was not applied, or not for sure; `failed` says what that means.
+        """
+        began = self._now()
+        looks = 0
+        if self._only_forward:
+            method = await self._look(row)
+            looks = _attempts(method.response)
+            found = None if method.card is None else method.card.expiry
+            if found is not None and not found < row.expiry:
+                return self._done(row, Verdict.SKIPPED, method.response, looks, began)
+        left = self._deadline - (self._now() - began)
+        method = await self._payment_methods.update(
+            row.payment_method_id, expiry=row.expiry, options=self._options(self._key(row), left)
+        )
+        attempts = looks + _attempts(method.response)
+        return self._done(row, Verdict.OK, method.response, attempts, began)
+
+    async def _look(self, row: ExpiryRow) -> PaymentMethod:
+        try:
+            return await self._payment_methods.retrieve(
+                row.payment_method_id, options=self._options(None, self._deadline)
+            )
+        except PerfectPayError as error:
+            if error.outcome is Outcome.UNKNOWN:
+                error.outcome = Outcome.NOT_SENT  # whatever became of the look, nothing was changed
+            raise
+
+    def _options(self, key: str | None, deadline: float) -> RequestOptions:
+        stop = StopAfterAttempts(self._attempts, self._pace)
+        return RequestOptions(
+            retry=RetryPolicy(stop=stop, budget=self._budget),
+            deadline=max(deadline, 0.001),
+            idempotency_key=key,
+        )
+
+    def _done(
+        self,
+        row: ExpiryRow,
+        verdict: Verdict,
+        response: Response | None,
+        attempts: int,
+        began: float,
+    ) -> RowResult:
+        return RowResult(
+            row.number,
+            row.payment_method_id,
+            verdict,
+            attempts=attempts,
+            elapsed=self._now() - began,
+            status=response.status if response else None,
+            request_id=response.request_id if response else None,
+        )
+
+
+def _attempts(response: Response | None) -> int:
+    return 1 + (len(response.earlier_attempts) if response else 0)
+
+
+def ends_the_run(error: PerfectPayError) -> bool:
+    """Return whether every other row would meet this error too."""
+    return isinstance(error, _ENDS_THE_RUN)
+
+
+def failed(row: ExpiryRow, error: PerfectPayError, elapsed: float) -> RowResult:
+    """Return the result of a row that failed."""
+    verdict = _verdict(error)
+    return RowResult(
+        row.number,
+        row.payment_method_id,
+        verdict,
+        # An answer that cannot be read fails after the retries, which then recorded nothing.
+        attempts=len(error.attempts) or int(verdict is not Verdict.INVALID),
+        elapsed=elapsed,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+        message=error.message,
+        settled=not ends_the_run(error) and not isinstance(error, RunEnded),
+    )
+
+
+def cut_short(row: ExpiryRow, error: BaseException, elapsed: float) -> RowResult:
+    """Return the result of a row that was abandoned while it was under way."""
+    return RowResult(
+        row.number,
+        row.payment_method_id,
+        Verdict.UNKNOWN,
+        attempts=1,
+        elapsed=elapsed,
+        message=f"ended by {type(error).__name__} while it was under way",
+        settled=False,
+    )
+
+
+def _verdict(error: PerfectPayError) -> Verdict:
+    if isinstance(error, InvalidRequestError):
+        return Verdict.INVALID
+    if error.outcome is Outcome.UNKNOWN:
+        return Verdict.UNKNOWN
+    if isinstance(error, ApiError) and not error.is_retryable:
+        return Verdict.REJECTED
+    return Verdict.EXHAUSTED

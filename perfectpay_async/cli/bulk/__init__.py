@@ -1,0 +1,35 @@
+"""`perfectpay bulk`: work on many cards at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from perfectpay_async.bulk import JobRefused, JournalError
+from perfectpay_async.cli.exits import JobNotTaken, JournalFailed
+
+from .plan import plan
+from .run import run
+from .status import status
+
+
+class _BulkGroup(click.Group):
+    """A group whose commands end with the exit codes of what can be wrong with a job."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except JobRefused as error:
+            raise JobNotTaken(error.message) from error
+        except JournalError as error:
+            raise JournalFailed(error.message) from error
+
+
+@click.group(cls=_BulkGroup)
+def bulk() -> None:
+    """Work on many cards at once."""
+
+
+for _command in (plan, run, status):
+    bulk.add_command(_command)
