@@ -9,6 +9,7 @@ from .runner import Bulk
 from .settings import RunOptions, RunSettings, Shard
 from .sources import read_csv, read_rows
 from .stops import SafetyStop, SafetyStops
+from .verification import Check, Finding, VerifyReport
 
 __all__ = [
     "BadRow",
@@ -16,7 +17,9 @@ __all__ = [
     "BulkJob",
     "BulkReport",
     "BulkRun",
+    "Check",
     "ExpiryRow",
+    "Finding",
     "InputRefused",
     "JobAccount",
     "JobFacts",
@@ -31,6 +34,7 @@ __all__ = [
     "Shard",
     "Tally",
     "Verdict",
+    "VerifyReport",
     "read_account",
     "read_csv",
     "read_rows",

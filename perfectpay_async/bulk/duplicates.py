@@ -115,6 +115,17 @@ class DuplicateFinder:
             first = nsmallest(most, found())
         return Duplicates(count, tuple(first))
 
+    def earlier_rows(self) -> Iterator[int]:
+        """Iterate over the numbers, in ascending order, of the rows that a later one is for too.
+
+        Raises:
+            InputRefused: There is no room for temporary files.
+        """
+        self._write()
+        with _room():
+            for (number,) in self._database.execute(f"SELECT earlier FROM ({_FIND}) ORDER BY 1"):  # noqa: S608 - constants
+                yield number
+
     def _write(self) -> None:
         with _room():
             self._database.executemany("INSERT INTO seen VALUES (?, ?)", self._batch)

@@ -179,6 +179,7 @@ class BulkRun(AsyncIterator[RowResult]):
         self._driver = Driver(self._next, self._process)
 
     async def _to_the_end(self) -> None:
+        self._note_moment()
         watching = asyncio.create_task(self._keep_watch())
         try:
             async with self._limit:

@@ -14,8 +14,9 @@ from .pace import OnRate
 from .report import BulkReport
 from .rows import ExpiryRow, RowLike, Rows
 from .run import BulkRun, OnResult, Work
-from .settings import RunOptions, RunSettings
+from .settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE, RunOptions, RunSettings
 from .updates import ExpiryUpdates
+from .verification import OnCheck, Verification, VerifyReport
 
 
 class Bulk:
@@ -138,3 +139,35 @@ class Bulk:
             on_result=on_result,
             on_rate=on_rate,
         )
+
+    async def verify_expiries(
+        self,
+        rows: Iterable[RowLike] | AsyncIterable[RowLike],
+        *,
+        on_check: OnCheck | None = None,
+        concurrency: int = CONCURRENCY,
+        rate: float | None = RATE,
+        attempts: int = ATTEMPTS,
+        deadline: float = DEADLINE,
+    ) -> VerifyReport:
+        """Retrieve many cards, and compare their expiry with what the rows say.
+
+        Args:
+            rows: As for `update_expiries`. Bad rows are passed over.
+            on_check: Called in the event loop with every check as it comes; keep it short.
+            concurrency: Cards looked at at once.
+            rate: Most requests per second; it finds itself as in `update_expiries`.
+            attempts: Most attempts for one card.
+            deadline: Seconds for one card.
+
+        Returns:
+            How many cards hold their expiry, and which do not. A refused key ends it early.
+
+        Raises:
+            ConfigurationError: A setting breaks its rule.
+            InputRefused: The source met something that makes its whole input doubtful.
+        """
+        settings = RunSettings(
+            concurrency=concurrency, rate=rate, attempts=attempts, deadline=deadline
+        )
+        return await Verification(self._paced, settings, on_check).of(rows)

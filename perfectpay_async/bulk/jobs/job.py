@@ -181,7 +181,7 @@ class BulkJob:
         """Let the next run try some rows again.
 
         Args:
-            positions: Their positions in the input; all of them ended, and not ok.
+            positions: Their positions in the input, ascending; all of them ended, and not ok.
             generation: The job's new generation: the repeats have new idempotency keys.
 
         Raises:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -214,14 +215,23 @@ class Journal:
             for last, number, card, verdict, *rest in page:
                 yield last, RowResult(number, card, Verdict(verdict), *rest)
 
-    def problems_of_chunk(self, number: int) -> set[int]:
-        """Return the positions of the rows of a chunk that are not ok."""
+    def applied(self, number: int) -> Callable[[int], bool]:
+        """Return a function that tells whether a row of a chunk ended ok, by its position."""
+        state = self.chunk(number)
         first = number * CHUNK_ROWS
-        found = self._all(
-            "SELECT position FROM problem WHERE position >= ? AND position < ?",
-            (first, first + CHUNK_ROWS),
-        )
-        return {position for (position,) in found}
+        problems = {
+            position
+            for (position,) in self._all(
+                "SELECT position FROM problem WHERE position >= ? AND position < ?",
+                (first, first + CHUNK_ROWS),
+            )
+        }
+
+        def is_applied(position: int) -> bool:
+            offset = position - first
+            return offset in state.bitmap and offset not in state.skips and position not in problems
+
+        return is_applied
 
     def problem_groups(self) -> list[ProblemGroup]:
         """Return what the rows that are not ok have in common, the most frequent first."""
@@ -312,18 +322,21 @@ class Journal:
         )
 
     def forget_problems(self, positions: Iterable[int]) -> None:
-        """Take the results of some rows that are not ok back, so that the rows are open again."""
+        """Take the results of some rows that are not ok back, so that the rows are open again.
+
+        Args:
+            positions: Where they stand in the input, in ascending order.
+        """
         with self.transaction():
-            for position in positions:
-                number, offset = divmod(position, CHUNK_ROWS)
+            for number, of_chunk in groupby(positions, lambda position: position // CHUNK_ROWS):
                 state = self.chunk(number)
-                ((verdict,),) = self._all(
-                    "SELECT verdict FROM problem WHERE position = ?", (position,)
-                )
-                state.bitmap.clear(offset)
-                state.counts[Verdict(verdict)] -= 1
+                for position in of_chunk:
+                    where = "problem WHERE position = ?"
+                    ((verdict,),) = self._all(f"SELECT verdict FROM {where}", (position,))  # noqa: S608 - a constant
+                    self._database.execute(f"DELETE FROM {where}", (position,))  # noqa: S608 - as above
+                    state.bitmap.clear(position % CHUNK_ROWS)
+                    state.counts[Verdict(verdict)] -= 1
                 self.write_chunk(number, state)
-                self._database.execute("DELETE FROM problem WHERE position = ?", (position,))
 
     @contextmanager
     def transaction(self) -> Generator[None]:

@@ -9,9 +9,12 @@ import click
 from perfectpay_async.bulk import JobRefused, JournalError
 from perfectpay_async.cli.exits import JobNotTaken, JournalFailed
 
+from .dead_letter import dead_letter
 from .plan import plan
+from .retry_failed import retry_failed
 from .run import run
 from .status import status
+from .verify import verify
 
 
 class _BulkGroup(click.Group):
@@ -31,5 +34,5 @@ def bulk() -> None:
     """Work on many cards at once."""
 
 
-for _command in (plan, run, status):
+for _command in (plan, run, status, dead_letter, retry_failed, verify):
     bulk.add_command(_command)

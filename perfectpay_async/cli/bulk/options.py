@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 from attrs import frozen
@@ -41,18 +42,36 @@ class _Rate(click.ParamType[float]):
 
 
 @frozen
-class Target:
-    """Where a command sends its requests, and how many at once.
+class Pace:
+    """How fast, and how many at once.
 
     Attributes:
-        address: Root of the API.
         concurrency: Cards under way at once.
         rate: Most requests per second; None for no rate control.
     """
 
-    address: URL
     concurrency: int
     rate: float | None
+
+
+@frozen
+class Target:
+    """Where a command sends its requests, and how fast.
+
+    Attributes:
+        address: Root of the API.
+        pace: How fast, and how many at once.
+
+    Raises:
+        UsageError: There is to be no rate control, and it is not a server on this machine.
+    """
+
+    address: URL
+    pace: Pace
+
+    def __attrs_post_init__(self) -> None:
+        if self.pace.rate is None and not is_loopback(self.address.host or ""):
+            raise click.UsageError("--rate off is for a server on this machine alone")
 
     @property
     def is_sandbox(self) -> bool:
@@ -65,11 +84,11 @@ class Target:
         Raises:
             KeyNotTaken: There is no key, or one that cannot be sent.
         """
-        return bulk_client(key_from_environment(), self.address, self.concurrency)
+        return bulk_client(key_from_environment(), self.address, self.pace.concurrency)
 
 
-def target_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options about where and how fast; it gets them as `target`."""
+def pace_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options about how fast; it gets them as `pace`."""
 
     @click.option(
         "--concurrency",
@@ -86,6 +105,16 @@ def target_options(command: Callable[..., int]) -> Callable[..., int]:
         help='Most requests per second; the server may grant less. "inf" for no ceiling, "off" for '
         "no rate control, which is for a server on this machine alone.",
     )
+    @wraps(command)
+    def with_pace(*, concurrency: int, rate: float, **others: object) -> int:
+        return command(pace=Pace(concurrency, None if math.isnan(rate) else rate), **others)
+
+    return with_pace
+
+
+def address_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options about where to; it gets the root of the API as `address`."""
+
     @click.option("--environment", type=click.Choice(list(ENVIRONMENTS)), help="Where to send it.")
     @click.option(
         "--sandbox",
@@ -95,21 +124,10 @@ def target_options(command: Callable[..., int]) -> Callable[..., int]:
     )
     @click.option("--base-url", metavar="URL", help="Any other address to send it to.")
     @wraps(command)
-    def with_target(
-        *,
-        concurrency: int,
-        rate: float,
-        environment: str | None,
-        base_url: str | None,
-        **others: object,
-    ) -> int:
-        address = find_address(environment, base_url)
-        if math.isnan(rate) and not is_loopback(address.host or ""):
-            raise click.UsageError("--rate off is for a server on this machine alone")
-        limit = None if math.isnan(rate) else rate
-        return command(target=Target(address, concurrency, limit), **others)
+    def with_address(*, environment: str | None, base_url: str | None, **others: object) -> int:
+        return command(address=find_address(environment, base_url), **others)
 
-    return with_target
+    return with_address
 
 
 def run_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -181,6 +199,21 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     return with_options
 
 
+def check_may_ask(target: Target, *, yes: bool, stdin_is_input: bool) -> bool:
+    """Return whether somebody must be asked before cards are changed.
+
+    Raises:
+        UsageError: Somebody must be, and nobody can be.
+    """
+    if yes or target.is_sandbox:
+        return False
+    if stdin_is_input or not sys.stdin.isatty():
+        raise click.UsageError(
+            f"{target.address.host} is not a sandbox: say --yes to change cards there"
+        )
+    return True
+
+
 def confirm(target: Target, cards: int) -> None:
     """Ask before cards are changed anywhere but in a sandbox.
 
@@ -192,14 +225,3 @@ def confirm(target: Target, cards: int) -> None:
     typed = click.prompt("Type the host's name to go on", default="", show_default=False, err=True)
     if typed.strip() != host:
         raise click.UsageError("not confirmed, so nothing was sent")
-
-
-def refuse_to_ask(target: Target) -> NoReturn:
-    """Say that nobody can be asked whether cards may be changed.
-
-    Raises:
-        UsageError: Always.
-    """
-    raise click.UsageError(
-        f"{target.address.host} is not a sandbox: say --yes to change cards there"
-    )

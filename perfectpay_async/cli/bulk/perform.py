@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
-from typing import Unpack
 
 import click
 
-from perfectpay_async.bulk import BulkJob, RunOptions, Verdict
+from perfectpay_async.bulk import BulkJob, JobFacts, RunOptions, Shard, Verdict
 from perfectpay_async.bulk.rows import Row
+from perfectpay_async.bulk.sources.columns import Columns
 from perfectpay_async.cli.account import account_json, print_account, print_problems
 from perfectpay_async.cli.consoles import stderr_console, stdout_console
 from perfectpay_async.cli.updating import Ending, update_cards
 from perfectpay_async.client import PerfectPay
+from perfectpay_async.errors import ConfigurationError
+
+from .inputs import Source
+from .options import Pace
 
 
 def perform(
     client: PerfectPay,
     rows: Iterator[Row],
     job: BulkJob,
+    pace: Pace,
+    options: RunOptions,
     *,
     as_json: bool,
     quiet: bool,
     go_on: str,
-    **options: Unpack[RunOptions],
 ) -> int:
     """Run a job and print its account.
 
@@ -32,15 +38,19 @@ def perform(
         client: Sends the calls.
         rows: The whole input.
         job: Keeps the account.
+        pace: How fast, and how many at once.
+        options: What else was said about this run.
         as_json: Whether the account is printed as one JSON object.
         quiet: Whether no progress is shown.
         go_on: The command that goes on with the job when it has not ended.
-        **options: As for `client.bulk.update_expiries`.
 
     Returns:
         The exit code.
     """
     console = None if quiet else stderr_console()
+    options["concurrency"], options["rate"] = pace.concurrency, pace.rate
+    options["only_forward"] = json.loads(job.facts.options)["only_forward"]
+    options["shard"] = parse_shard(job.facts.shard)
     ending = asyncio.run(update_cards(client, rows, job=job, console=console, **options))
     print_problems(stderr_console(), ending.report)
     if ending.failure is not None:
@@ -52,6 +62,28 @@ def perform(
         print_account(stdout_console(), ending.report)
     _tell_what_next(ending, name, go_on)
     return ending.exit_code
+
+
+def parse_shard(text: str | None) -> Shard | None:
+    """Return the shard that a text such as `0/4` names; None for no text.
+
+    Raises:
+        BadParameter: It names none.
+    """
+    if not text:
+        return None
+    index, _, count = text.partition("/")
+    try:
+        return Shard(int(index), int(count))
+    except (ValueError, ConfigurationError):
+        raise click.BadParameter("it has the form INDEX/COUNT, from 0/COUNT on") from None
+
+
+def source_of(facts: JobFacts, file: str) -> Source:
+    """Return how the file that a job was begun with is to be read."""
+    said = json.loads(facts.options)
+    columns = Columns(said["columns"], said["expiry_column"])
+    return Source(file, said["format"], columns, said["on_duplicate"])
 
 
 def _tell_what_next(ending: Ending, name: str, go_on: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from contextlib import ExitStack
 from typing import Any
 
 import attrs
 import click
+from yarl import URL
 
 from perfectpay_async.bulk import BulkJob, JobFacts, JobRefused, RunOptions, Shard
 from perfectpay_async.bulk.inspection import Inspection
@@ -17,7 +17,6 @@ from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.sources import format_of
 from perfectpay_async.bulk.sources.columns import Columns
 from perfectpay_async.cli.exits import ExitCode, InputNotTaken
-from perfectpay_async.errors import ConfigurationError
 
 from .inputs import (
     ALLOW,
@@ -30,23 +29,16 @@ from .inputs import (
     open_input,
 )
 from .jobs import default_directory, store_option
-from .options import Target, confirm, refuse_to_ask, run_options, target_options
-from .perform import perform
-
-
-def parse_shard(text: str | None) -> Shard | None:
-    """Return the shard that a text such as `0/4` names; None for no text.
-
-    Raises:
-        BadParameter: It names none.
-    """
-    if not text:
-        return None
-    index, _, count = text.partition("/")
-    try:
-        return Shard(int(index), int(count))
-    except (ValueError, ConfigurationError):
-        raise click.BadParameter("it has the form INDEX/COUNT, from 0/COUNT on") from None
+from .options import (
+    Pace,
+    Target,
+    address_options,
+    check_may_ask,
+    confirm,
+    pace_options,
+    run_options,
+)
+from .perform import parse_shard, perform, source_of
 
 
 def _shard_option(
@@ -57,7 +49,8 @@ def _shard_option(
 
 @click.command("run")
 @input_options
-@target_options
+@pace_options
+@address_options
 @click.option(
     "--resume", is_flag=True, help="Go on with the job on FILE that has not ended, if there is one."
 )
@@ -83,7 +76,8 @@ def _shard_option(
 def run(
     *,
     source: Source,
-    target: Target,
+    pace: Pace,
+    address: URL,
     store: JobStore,
     options: RunOptions,
     resume: bool,
@@ -112,10 +106,9 @@ def run(
     another input or host, or has not ended, 7 the journal cannot be read or written, 70 internal
     error, 130 and 143 ended by a signal.
     """
+    target = Target(address, pace)
     client = target.client()
-    ask = not (yes or target.is_sandbox or dry_run)
-    if ask and (source.file == STDIN or not sys.stdin.isatty()):
-        refuse_to_ask(target)
+    ask = not dry_run and check_may_ask(target, yes=yes, stdin_is_input=source.file == STDIN)
     with open_input(source) as opened, ExitStack() as stack:
         facts = attrs.evolve(
             opened.facts(),
@@ -140,18 +133,15 @@ def run(
             job = store.create(facts, found.fingerprints, supersede=supersede)
             stack.enter_context(job)
         click.echo(f"The job is {job.path.stem}, in {store.directory}", err=True)
-        said = json.loads(job.facts.options)
-        options["concurrency"], options["rate"] = target.concurrency, target.rate
-        options["only_forward"] = said["only_forward"]
-        options["shard"] = parse_shard(job.facts.shard)
         return perform(
             client,
-            opened.rows(_as_begun(source.file, said)),
+            opened.rows(source_of(job.facts, source.file)),
             job,
+            pace,
+            options,
             as_json=as_json,
             quiet=quiet,
             go_on=_command(source, target, store, job),
-            **options,
         )
 
 
@@ -213,11 +203,6 @@ def _begun_with(source: Source, *, only_forward: bool) -> dict[str, Any]:
         "on_duplicate": source.on_duplicate,
         "only_forward": only_forward,
     }
-
-
-def _as_begun(file: str, said: dict[str, Any]) -> Source:
-    columns = Columns(said["columns"], said["expiry_column"])
-    return Source(file, said["format"], columns, said["on_duplicate"])
 
 
 def _tell(target: Target, found: BulkJob | Inspection, cards: int, *, as_json: bool) -> int:

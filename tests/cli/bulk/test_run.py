@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,13 +13,7 @@ import pytest
 from perfectpay_async.cli.app import run
 from perfectpay_async.cli.bulk.inputs import Input
 from perfectpay_async.sandbox import Fault
-
-
-def wait_for(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
+from tests.cli.bulk.commands import UPDATE, wait_for
 
 
 def open_files(pid):
@@ -31,15 +24,9 @@ def open_files(pid):
 
 CARD_NUMBER = "4242424242424242"
 HEADER = "payment_method_id,exp_month,exp_year\n"
-UPDATE = "payment_methods.update"
 NOT_FOUND = (
     "the server answered 404 Not Found (HE_02: Payment method does not exist in our records)"
 )
-
-
-@pytest.fixture(autouse=True)
-def _environment(environment):
-    return environment
 
 
 class TestExitCodes:

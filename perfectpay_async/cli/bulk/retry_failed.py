@@ -1,0 +1,77 @@
+"""`perfectpay bulk retry-failed`: try again what may succeed now."""
+
+from __future__ import annotations
+
+import click
+from yarl import URL
+
+from perfectpay_async.bulk import RunOptions, Verdict
+from perfectpay_async.bulk.jobs import JobStore
+from perfectpay_async.bulk.jobs.job import RETRIED
+
+from .job_input import file_option, not_replaced, open_job_input
+from .jobs import store_option
+from .options import Pace, Target, check_may_ask, confirm, pace_options, run_options
+from .perform import perform
+
+_CLASSES = (Verdict.EXHAUSTED, Verdict.UNKNOWN, Verdict.REJECTED)
+
+
+@click.command("retry-failed")
+@click.argument("job")
+@click.option(
+    "--class",
+    "classes",
+    type=click.Choice([verdict.value for verdict in _CLASSES]),
+    multiple=True,
+    default=[verdict.value for verdict in RETRIED],
+    show_default=True,
+    help="Which rows; may be said several times.",
+)
+@file_option
+@pace_options
+@run_options
+@store_option
+def retry_failed(
+    *,
+    job: str,
+    classes: tuple[str, ...],
+    file: str | None,
+    pace: Pace,
+    store: JobStore,
+    options: RunOptions,
+    as_json: bool,
+    quiet: bool,
+    yes: bool,
+) -> int:
+    """Run the rows of JOB again that were turned away, or whose outcome is unknown.
+
+    They are the same requests as before, to the same host: the values are absolute, so a row that
+    had been applied after all is not harmed. A row is left alone when a later row of the input is
+    for the same card. The key is read from PERFECTPAY_API_KEY.
+
+    Exit codes: as of `perfectpay bulk run`.
+    """
+    with store.open(store.path(job)) as opened:
+        target = Target(URL(opened.facts.host), pace)
+        client = target.client()
+        ask = check_may_ask(target, yes=yes, stdin_is_input=file == "-")
+        with open_job_input(opened.facts, file) as source:
+            wanted = [Verdict(name) for name in classes]
+            with source.replaced_rows() as replaced:
+                found = not_replaced(opened.problems(wanted), replaced)
+                positions = [position for position, _ in found]
+            if ask:
+                confirm(target, len(positions))
+            opened.reopen(positions, store.next_generation(opened.facts))
+            click.echo(f"{len(positions):,} rows of the job {job} are tried again.", err=True)
+            return perform(
+                client,
+                source.rows(),
+                opened,
+                pace,
+                options,
+                as_json=as_json,
+                quiet=quiet,
+                go_on=f"perfectpay bulk retry-failed {job}",
+            )

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from perfectpay_async.bulk.jobs import read_account
+from perfectpay_async.sandbox import Fault
+from tests.cli.bulk.commands import bulk, updates
+
+
+class TestAfterwards:
+    @pytest.fixture
+    def finished(self, sandbox, write_csv, capsys):
+        """A job with rows of several classes."""
+        good = sandbox.seed_cards(5)
+        (lost,) = sandbox.seed_cards(1)
+        sandbox.faults.add(Fault.reset_after(id=lost, times=2))
+        lines = [*good, lost, "pm_gone", "=pm_formula", "pm_bad,13,31"]
+        assert bulk("run", write_csv(*lines), "--attempts", 2) == 1
+        capsys.readouterr()
+        return good, lost
+
+    def test_status_lists_jobs_and_shows_one(self, finished, sandbox, capsys):
+        assert bulk("status") == 0
+        assert "cards-1" in capsys.readouterr().out
+        assert bulk("status", "--json") == 0
+        (job,) = json.loads(capsys.readouterr().out)["jobs"]
+        assert (job["state"], job["ok"], job["unknown"]) == ("finished", 5, 1)
+        assert (job["rejected"], job["invalid"], job["host"]) == (2, 1, sandbox.url)
+
+        assert bulk("status", "cards-1") == 0
+        shown = capsys.readouterr().out
+        assert "cards-1: finished, cards.csv to" in shown
+        assert "1 x rejected: the server answered 404" in shown
+        assert bulk("status", "cards-1", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["remaining"] == 0
+
+    def test_no_jobs(self, capsys):
+        assert bulk("status") == 0
+        assert "There are no jobs in" in capsys.readouterr().out
+
+    def test_dead_letters_can_be_mended_and_run(self, finished, sandbox, tmp_path, capsys):
+        _, lost = finished
+
+        assert bulk("dead-letter", "cards-1") == 0
+        rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+        assert [row["class"] for row in rows] == ["unknown", "rejected", "rejected", "invalid"]
+        assert [row["line"] for row in rows] == ["7", "8", "9", "10"]
+        assert rows[0] | {"request_id": ""} == {
+            "payment_method_id": lost,
+            "exp_month": "12",
+            "exp_year": "31",
+            "line": "7",
+            "class": "unknown",
+            "status": "",
+            "code": "",
+            "request_id": "",
+            "attempts": "2",
+            "message": rows[0]["message"],
+        }
+        assert rows[2]["payment_method_id"] == "'=pm_formula"
+        assert rows[3]["message"] == "exp_month must be 1 to 12"
+
+        output = tmp_path / "again.jsonl"
+        arguments = ["--class", "unknown", "--format", "jsonl", "--output", output]
+        assert bulk("dead-letter", "cards-1", *arguments) == 0
+        assert json.loads(output.read_text())["payment_method_id"] == lost
+        assert bulk("dead-letter", "cards-1", *arguments) == 2
+        assert "File exists" in capsys.readouterr().err
+        assert bulk("run", output) == 0
+
+    def test_what_may_succeed_now_is_tried_again(self, finished, sandbox, jobs, capsys):
+        _, lost = finished
+        before = len(updates(sandbox))
+
+        assert bulk("retry-failed", "cards-1", "--json") == 1
+
+        shown = capsys.readouterr()
+        account = json.loads(shown.out)
+        assert "1 rows of the job cards-1 are tried again" in shown.err
+        assert (account["ok"], account["unknown"], account["rejected"]) == (6, 0, 2)
+        (repeat,) = updates(sandbox)[before:]
+        assert repeat.payment_method_id == lost
+        assert repeat.idempotency_key not in {r.idempotency_key for r in updates(sandbox)[:before]}
+        assert read_account(jobs / "cards-1.job").facts.generation == 2
+
+    def test_refused_ones_on_request(self, finished, sandbox, capsys):
+        assert bulk("retry-failed", "cards-1", "--class", "rejected", "--json") == 1
+        assert json.loads(capsys.readouterr().out)["requests"] == 2
+
+    def test_a_row_with_a_later_one_for_its_card_is_not_tried_again(
+        self, sandbox, write_csv, capsys
+    ):
+        (card,) = sandbox.seed_cards(1)
+        sandbox.faults.add(Fault.status(503, id=card, times=1))
+        file = write_csv(f"{card},11,31", f"{card},12,32")
+        assert bulk("run", file, "--on-duplicate", "allow", "--attempts", 1) == 1
+
+        assert bulk("retry-failed", "cards-1") == 1
+        assert "0 rows of the job cards-1 are tried again" in capsys.readouterr().err
+        assert sandbox.ledger.expiry_of(card) == ("12", "32")
+        assert bulk("verify", "cards-1") == 0
+
+    def test_verify_proves_what_is_ok(self, finished, sandbox, capsys):
+        good, _ = finished
+
+        assert bulk("verify", "cards-1", "--json") == 0
+        proof = json.loads(capsys.readouterr().out)
+        assert (proof["checked"], proof["holds"], proof["proven"]) == (5, 5, True)
+
+        sandbox.store.methods[good[1]].card = sandbox.store.methods[good[1]].card.merged(
+            "01", None, None, None
+        )
+        sandbox.store.delete(good[2])
+        assert bulk("verify", "cards-1") == 1
+        shown = capsys.readouterr()
+        assert f"line 3, {good[1]}: differs" in shown.err
+        assert f"line 4, {good[2]}: gone" in shown.err
+        assert bulk("verify", "cards-1", "--sample", "2", "--seed", "1", "--json") in (0, 1)
+        assert json.loads(capsys.readouterr().out)["checked"] == 2
+
+    def test_verify_with_a_refused_key_is_4(self, finished, environment, capsys):
+        environment.setenv("PERFECTPAY_API_KEY", "snd_other")
+        assert bulk("verify", "cards-1") == 4
+        assert "Stopped: " in capsys.readouterr().err
+
+    def test_the_input_must_be_the_same(self, finished, tmp_path, capsys):
+        file = tmp_path / "cards.csv"
+        kept = file.read_bytes()
+        file.write_bytes(kept + b"pm_more,12,31\n")
+        for command in ("dead-letter", "verify", "retry-failed"):
+            assert bulk(command, "cards-1") == 6
+            assert "is not the input that the job was begun with" in capsys.readouterr().err
+
+        file.unlink()
+        moved = tmp_path / "moved.csv"
+        moved.write_bytes(kept)
+        assert bulk("dead-letter", "cards-1") == 3
+        assert bulk("dead-letter", "cards-1", "--file", moved) == 0
+
+    def test_a_job_on_stdin_asks_for_its_input(self, sandbox, start, capsys):
+        (card,) = sandbox.seed_cards(1)
+        process = start("bulk", "run", "-", "--quiet")
+        process.communicate(f"payment_method_id,exp_month,exp_year\n{card},12,31\n", timeout=20)
+        assert process.returncode == 0
+
+        assert bulk("verify", "stdin-1") == 2
+        assert "say with --file where it is" in capsys.readouterr().err
