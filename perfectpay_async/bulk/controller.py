@@ -102,6 +102,7 @@ class Controller:
         uniform: Draws from an interval; injected by tests.
 
     Attributes:
+        ceiling: Most requests per second; may be changed at any time.
         cuts: How often the rate was cut.
         requests: Requests sent.
         rejected: How many of them were throttled.
@@ -118,7 +119,7 @@ class Controller:
         self.cuts: int = 0
         self.requests: int = 0
         self.rejected: int = 0
-        self._ceiling = ceiling
+        self.ceiling: float = ceiling
         self._concurrency = concurrency
         self._uniform = uniform
         self._curve_began = now  # of the slow start, or of the cubic curve
@@ -156,7 +157,7 @@ class Controller:
         # A rate that is not used proves nothing: without this bound it would grow for as long as
         # the input is slow, and then hit the server all at once.
         proven = max(START, 2.0 * self._delivered.count(now))
-        return min(max(min(wanted, proven), FLOOR), self._ceiling)
+        return min(max(min(wanted, proven), FLOOR), self.ceiling)
 
     def cap(self, now: float) -> int:
         """Return how many requests may be under way at once.

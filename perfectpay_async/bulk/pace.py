@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from tenacity import RetryCallState
 
@@ -38,6 +38,22 @@ _FAULTS: Final = (ConnectError, ConnectionLostError, AttemptTimeout)
 # in-flight cap: a few stalled connections would otherwise fill a small cap and stop the run.
 _STALLED_SECONDS: Final = 1.0
 _STALLED_LATENCIES: Final = 4.0
+
+
+class Pacing(Protocol):
+    """What a run needs of its pace."""
+
+    @property
+    def gate_open(self) -> bool:
+        """Whether more than a probe may be sent."""
+        ...
+
+    async def room(self) -> None:
+        """Wait until a new row would be sent soon."""
+
+    def __call__(self, request: Request, call_next: Next) -> Awaitable[Response]:
+        """Send the request on when it is its turn."""
+        ...
 
 
 class Pace:
@@ -72,6 +88,11 @@ class Pace:
     def gate_open(self) -> bool:
         """Whether more than a probe may be sent."""
         return self._control.gate_open
+
+    def change_ceiling(self, ceiling: float) -> None:
+        """Change the most requests per second, for those who wait already as well."""
+        self._control.ceiling = ceiling
+        self._changed.set()
 
     async def room(self) -> None:
         """Wait until a new row would be sent soon.
@@ -186,7 +207,7 @@ class StopAfterAttempts:
         pace: The pace of the run; None when there is none.
     """
 
-    def __init__(self, most: int, pace: Pace | None) -> None:
+    def __init__(self, most: int, pace: Pacing | None) -> None:
         self._most = most
         self._pace = pace
         self._free = 0

@@ -17,8 +17,9 @@ from perfectpay_async.messages import Request, Response
 
 from .controller import RateFigures
 from .driver import Driver
-from .jobs import BulkJob, JournalWriter, RemainingRows, RunRecord, Sample
-from .pace import OnRate, Pace
+from .jobs import RunRecord, Sample
+from .keeping import Keeper, OpenRows, Recorder
+from .pace import OnRate, Pace, Pacing
 from .report import BulkReport, RowResult, Tally, Verdict
 from .rows import BadRow, ExpiryRow, Place, Places, Rows
 from .settings import RunSettings
@@ -62,13 +63,14 @@ class BulkRun(AsyncIterator[RowResult]):
         settings: RunSettings,
         *,
         length: int | None,
-        job: BulkJob | None,
+        job: Keeper | None,
+        pace: Pacing | None = None,
         on_result: OnResult | None,
         on_rate: OnRate | None,
     ) -> None:
         self.tally: Tally = Tally()
         self.settings: RunSettings = settings
-        self.pace: Pace | None = None
+        self.pace: Pacing | None = pace
         self._rows = rows
         self._make_work = make_work
         self._length = length
@@ -82,7 +84,7 @@ class BulkRun(AsyncIterator[RowResult]):
         self._results: asyncio.Queue[RowResult | None] | None = None
         self._read = asyncio.Event()
         self._record: RunRecord | None = None
-        self._writer: JournalWriter | None = None
+        self._writer: Recorder | None = None
         self._next_sample = 0.0
         self._left = settings.max_rows
 
@@ -111,6 +113,15 @@ class BulkRun(AsyncIterator[RowResult]):
             until = self._now() + grace
             before = self._limit.when()
             self._limit.reschedule(until if before is None else min(before, until))
+
+    def halt(self, error: PerfectPayError) -> None:
+        """Send nothing more from now on, and end. What was sent already may be answered still.
+
+        Args:
+            error: Why; it becomes the report's `stopped_by`.
+        """
+        self._halted = True
+        self._stop_by(error)
 
     def guard(self, request: Request, call_next: Next) -> Awaitable[Response]:
         """Let an attempt pass: at the pace of the run, and not at all once it must send nothing."""
@@ -167,13 +178,13 @@ class BulkRun(AsyncIterator[RowResult]):
         self._ended: float | None = None
         self._limit = asyncio.timeout(None)
         settings = self.settings
-        if settings.rate is not None:
+        if self.pace is None and settings.rate is not None:
             self.pace = Pace(settings.rate, settings.concurrency, self._note_rate)
-        self._places: Places | RemainingRows = Places(self._rows)
+        self._places: OpenRows = Places(self._rows)
         if self._job is not None:
             self.tally.resume(self._job.counts, self._job.problems())
-            self._writer = self._job.begin(self._halt)
-            self._places = self._job.remaining(self._rows, self._writer)
+            self._writer = self._job.begin(self.halt)
+            self._places = self._job.remaining(self._rows)
             self._record = self._job.new_run()
         self._work = self._make_work(self)
         self._driver = Driver(self._next, self._process)
@@ -222,11 +233,6 @@ class BulkRun(AsyncIterator[RowResult]):
             self._stopped_by = error.with_traceback(None)
             self.stop()
 
-    def _halt(self, error: PerfectPayError) -> None:
-        """End the run, and send nothing more."""
-        self._halted = True
-        self._stop_by(error)
-
     async def _next(self) -> Place | None:
         if self._left == 0:
             return None
@@ -269,7 +275,7 @@ class BulkRun(AsyncIterator[RowResult]):
             result = await self._work(row)
         except PerfectPayError as error:
             if ends_the_run(error):
-                self._halt(error)
+                self.halt(error)
             if isinstance(error, RunEnded) and len(error.attempts) <= 1:
                 return  # it was never begun
             result = failed(row, error, self._now() - began)

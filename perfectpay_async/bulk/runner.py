@@ -9,8 +9,9 @@ from perfectpay_async.http.pipeline import Middleware
 from perfectpay_async.resources.payment_methods import UPDATE, PaymentMethods
 
 from .jobs import BulkJob
+from .keeping import Keeper
 from .keys import row_key
-from .pace import OnRate
+from .pace import OnRate, Pacing
 from .report import BulkReport
 from .rows import ExpiryRow, RowLike, Rows
 from .run import BulkRun, OnResult, Work
@@ -92,9 +93,10 @@ class Bulk:
         self,
         rows: Iterable[RowLike] | AsyncIterable[RowLike],
         *,
-        job: BulkJob | None = None,
+        job: Keeper | None = None,
         on_result: OnResult | None = None,
         on_rate: OnRate | None = None,
+        pace: Pacing | None = None,
         **options: Unpack[RunOptions],
     ) -> BulkRun:
         """Return a run that does what `update_expiries` does, to be entered with `async with`.
@@ -106,6 +108,7 @@ class Bulk:
             job: As above.
             on_result: As above.
             on_rate: As above.
+            pace: One that this run has in common with others; by default it has its own.
             **options: As above.
 
         Raises:
@@ -138,6 +141,7 @@ class Bulk:
             job=job,
             on_result=on_result,
             on_rate=on_rate,
+            pace=pace,
         )
 
     async def verify_expiries(

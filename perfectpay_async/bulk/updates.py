@@ -26,7 +26,7 @@ from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.resources.payment_methods import PaymentMethods
 
-from .pace import Pace, StopAfterAttempts
+from .pace import Pacing, StopAfterAttempts
 from .report import RowResult, Verdict
 from .rows import ExpiryRow
 
@@ -64,7 +64,7 @@ class ExpiryUpdates:
         self,
         payment_methods: PaymentMethods,
         *,
-        pace: Pace | None,
+        pace: Pacing | None,
         attempts: int,
         deadline: float,
         key: Callable[[ExpiryRow], str],

@@ -237,9 +237,17 @@ class BulkJob:
         if rows is not None and self.facts.rows < 0:
             self._set("rows", rows)
 
-    def remaining(self, rows: Rows, writer: JournalWriter) -> RemainingRows:
-        """Return the rows of the input that have not ended yet."""
-        return RemainingRows(rows, self._reader, writer, expected=self.rows, unit=self.facts.unit)
+    def remaining(self, rows: Rows) -> RemainingRows:
+        """Return the rows of the input that have not ended yet, for the run that was begun.
+
+        Raises:
+            ConfigurationError: None was.
+        """
+        if self._writer is None:
+            raise ConfigurationError("the job is not running")
+        return RemainingRows(
+            rows, self._reader, self._writer, expected=self.rows, unit=self.facts.unit
+        )
 
     def new_run(self) -> RunRecord:
         """Return the entry of a run that begins now."""
