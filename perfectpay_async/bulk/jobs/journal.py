@@ -307,14 +307,14 @@ class Journal:
                 (
                     position,
                     result.number,
-                    result.payment_method_id,
+                    _storable(result.payment_method_id),
                     result.verdict.value,
                     result.attempts,
                     round(result.elapsed, 3),
                     result.status,
-                    result.code,
-                    result.request_id,
-                    result.message,
+                    _storable(result.code),
+                    _storable(result.request_id),
+                    _storable(result.message),
                     ended,
                 )
                 for position, result, ended in problems
@@ -381,6 +381,11 @@ class Journal:
 
 def _unpacked(marks: bytes | None, *, any_marked: bool) -> Bitmap:
     return Bitmap.full() if marks is None and any_marked else Bitmap(marks)
+
+
+def _storable(text: str | None) -> str | None:
+    """Return a text with what SQLite takes in no text, lone surrogates, written out."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
