@@ -87,7 +87,6 @@ class RemainingRows(AsyncIterator[Place]):
         if row is None:
             if self._offset > 0:
                 self._writer.end_of_chunk(self._reading(ended=True))
-                self._writer.reading = None
             return False
         if self._ended_short or self.taken == self._expected:
             raise InputRefused(
@@ -98,7 +97,6 @@ class RemainingRows(AsyncIterator[Place]):
         self._offer([row])
         if self._offset == CHUNK_ROWS:
             self._writer.end_of_chunk(self._reading(ended=True))
-            self._writer.reading = None
             self._begin_chunk()
         else:
             self._writer.reading = self._reading(ended=False)

@@ -96,6 +96,7 @@ class JournalWriter:
         """Take what is known of a chunk of the input that has been read to its end."""
         with self._condition:
             self._ends.append(reading)
+            self.reading = None  # in one step: what is older must not be written after it
             self._condition.notify()
 
     def note_run(self, run: RunRecord, sample: Sample | None = None) -> None:
