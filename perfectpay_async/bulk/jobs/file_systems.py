@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ def refuse_network_file_system(path: Path) -> None:
         )
 
 
-def file_system_of(path: Path, read: Callable[[], str] | None = None) -> str:
+def file_system_of(path: Path, read: Callable[[], bytes] | None = None) -> str:
     """Return the kind of file system that a path lies on, or "" where the system does not tell.
 
     Args:
@@ -40,7 +41,7 @@ def file_system_of(path: Path, read: Callable[[], str] | None = None) -> str:
     if read is None:
         if sys.platform != "linux":
             return ""
-        read = Path("/proc/self/mounts").read_text
+        read = Path("/proc/self/mounts").read_bytes
     try:
         table = read()
     except OSError:
@@ -48,8 +49,9 @@ def file_system_of(path: Path, read: Callable[[], str] | None = None) -> str:
     real = path.resolve()
     best, kind = -1, ""
     for line in table.splitlines():
-        _, place, found, *_ = line.split(" ")
-        mount = Path(place.encode().decode("unicode_escape"))
+        _, place, found, *_ = line.split(b" ")
+        # White space and backslashes are written as octal numbers, everything else as it is.
+        mount = Path(os.fsdecode(place.decode("unicode_escape").encode("latin-1")))
         if real.is_relative_to(mount) and len(mount.parts) >= best:
-            best, kind = len(mount.parts), found
+            best, kind = len(mount.parts), found.decode()
     return kind

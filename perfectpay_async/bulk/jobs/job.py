@@ -65,23 +65,30 @@ class JobFacts:
 
     @classmethod
     def read(cls, journal: Journal) -> JobFacts:
-        """Return what a journal says of its job."""
+        """Return what a journal says of its job.
+
+        Raises:
+            JournalError: It does not say all of it.
+        """
         meta = journal.meta()
-        return cls(
-            id=meta["id"],
-            generation=int(meta["generation"]),
-            created=float(meta["created"]),
-            operation=meta["operation"],
-            host=meta["host"],
-            input=meta["input"],
-            path=meta["path"],
-            size=int(meta["size"]),
-            sha256=meta["sha256"],
-            rows=int(meta["rows"]),
-            unit=meta["unit"],
-            shard=meta["shard"],
-            options=meta["options"],
-        )
+        try:
+            return cls(
+                id=meta["id"],
+                generation=int(meta["generation"]),
+                created=float(meta["created"]),
+                operation=meta["operation"],
+                host=meta["host"],
+                input=meta["input"],
+                path=meta["path"],
+                size=int(meta["size"]),
+                sha256=meta["sha256"],
+                rows=int(meta["rows"]),
+                unit=meta["unit"],
+                shard=meta["shard"],
+                options=meta["options"],
+            )
+        except (KeyError, ValueError):
+            raise JournalError(f"the journal {journal.path} is damaged") from None
 
 
 class BulkJob:

@@ -355,11 +355,11 @@ class Journal:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._database.execute("COMMIT")
             except BaseException:
-                with suppress(sqlite3.Error):
+                with suppress(sqlite3.Error):  # it may have been done already
                     self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
         if wal is None:  # SQLite makes it with the first write
             self._identity = (file, _identity(self._wal))
 

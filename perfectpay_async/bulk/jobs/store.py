@@ -187,5 +187,5 @@ def _entry(path: Path) -> JobEntry | None:
                 JobFacts.read(journal),
                 sum(journal.counts().values()),
             )
-    except (JournalError, KeyError, ValueError):
+    except JournalError:
         return None
