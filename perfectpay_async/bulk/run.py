@@ -89,10 +89,15 @@ class BulkRun(AsyncIterator[RowResult]):
         self._left = settings.max_rows
 
     @property
+    def begun(self) -> bool:
+        """Whether it has been entered."""
+        return self._task is not None
+
+    @property
     def report(self) -> BulkReport:
         """The account, as it is now; complete when the run has ended."""
         if self._task is None:
-            raise ConfigurationError("the run has not begun; enter it with 'async with'")
+            raise _not_begun()
         total = self._length if self._job is None else self._job.rows
         if self._places.ended:
             total = self._places.taken
@@ -108,6 +113,9 @@ class BulkRun(AsyncIterator[RowResult]):
             grace: Seconds that the rows under way have to end; then they are abandoned. Another
                 call may shorten it.
         """
+        if self._task is None:
+            self._left = 0  # it will begin none when it is entered
+            return
         self._driver.stop()
         with suppress(RuntimeError):  # the run has ended in this very moment
             until = self._now() + grace
@@ -149,6 +157,7 @@ class BulkRun(AsyncIterator[RowResult]):
     ) -> None:
         if self._task is None:
             return
+        self._end_of_results()
         self._results = None  # nobody reads them any more
         self._read.set()
         if error is not None:
@@ -163,14 +172,20 @@ class BulkRun(AsyncIterator[RowResult]):
         return self
 
     async def __anext__(self) -> RowResult:
+        if self._task is None:
+            raise _not_begun()
         if self._results is None:
             raise StopAsyncIteration
         result = await self._results.get()
         self._read.set()
         if result is None:
-            self._results.put_nowait(None)  # for the next one who asks
+            self._end_of_results()  # for the next one who asks
             raise StopAsyncIteration
         return result
+
+    def _end_of_results(self) -> None:
+        if self._results is not None:
+            self._results.put_nowait(None)
 
     def _begin(self) -> None:
         self._now = asyncio.get_running_loop().time
@@ -201,8 +216,7 @@ class BulkRun(AsyncIterator[RowResult]):
         finally:
             watching.cancel()
             self._ended = self._now()
-            if self._results is not None:
-                self._results.put_nowait(None)
+            self._end_of_results()
             await asyncio.wait([watching])
             if self._job is not None and self._writer is not None:
                 self._note_moment(ending=self._ending())
@@ -328,3 +342,7 @@ class BulkRun(AsyncIterator[RowResult]):
                 granted=rate.granted if rate else None,
             ),
         )
+
+
+def _not_begun() -> ConfigurationError:
+    return ConfigurationError("the run has not begun; enter it with 'async with'")

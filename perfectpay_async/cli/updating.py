@@ -91,6 +91,8 @@ async def update_cards(
                     async with run:
                         pass
                 except (InputRefused, JournalError) as error:
+                    if not run.begun:
+                        raise
                     failure = error
                 except OSError as error:
                     failure = InputRefused(

@@ -226,7 +226,7 @@ class BulkJob:
         Raises:
             ConfigurationError: A run has it that has not ended.
         """
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.ended:
             raise ConfigurationError("the job is running already")
         self._writer = JournalWriter(self._journal, on_failure)
         return self._writer

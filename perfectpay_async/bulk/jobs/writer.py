@@ -76,6 +76,11 @@ class JournalWriter:
         self._thread = threading.Thread(target=self._work, name="perfectpay-journal", daemon=True)
         self._thread.start()
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is written."""
+        return not self._thread.is_alive()
+
     def put(self, position: int, result: RowResult) -> None:
         """Take the result of the row at that position of the input."""
         with self._condition:
