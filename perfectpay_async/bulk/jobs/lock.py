@@ -10,7 +10,6 @@ from typing import Final
 
 from .errors import JobRefused, JournalError
 
-
 _PATIENCE: Final = 0.5
 """Seconds to wait for a lock: whoever only looks whether it is taken holds it for an instant."""
 

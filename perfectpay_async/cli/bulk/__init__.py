@@ -11,6 +11,7 @@ from perfectpay_async.cli.exits import JobNotTaken, JournalFailed
 
 from .dead_letter import dead_letter
 from .plan import plan
+from .report import report
 from .retry_failed import retry_failed
 from .run import run
 from .status import status
@@ -34,5 +35,5 @@ def bulk() -> None:
     """Work on many cards at once."""
 
 
-for _command in (plan, run, status, dead_letter, retry_failed, verify):
+for _command in (plan, run, status, report, dead_letter, retry_failed, verify):
     bulk.add_command(_command)

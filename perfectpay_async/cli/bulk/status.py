@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from perfectpay_async.bulk import JobAccount, Verdict, read_account
 from perfectpay_async.bulk.jobs import JobStore
+from perfectpay_async.bulk.reports import headline, moment, number, printable, summary
+from perfectpay_async.bulk.reports.as_json import SCHEMA
 from perfectpay_async.cli.consoles import stdout_console
 from perfectpay_async.cli.exits import ExitCode
 
 from .jobs import store_option
-
-SCHEMA = 1
-"""Version of the JSON forms. New keys may be added; a changed meaning makes a new one."""
 
 
 @click.command("status")
@@ -33,47 +32,21 @@ def status(*, job: str | None, as_json: bool, store: JobStore) -> int:
     if job is None:
         accounts = [read_account(entry.path) for entry in store.jobs()]
         if as_json:
-            click.echo(
-                json.dumps({"schema": SCHEMA, "jobs": [status_json(each) for each in accounts]})
-            )
+            click.echo(json.dumps({"schema": SCHEMA, "jobs": [summary(each) for each in accounts]}))
         else:
             _print_list(stdout_console(), accounts, store)
         return ExitCode.DONE
     account = read_account(store.path(job))
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **status_json(account)}))
+        click.echo(json.dumps({"schema": SCHEMA, **summary(account)}))
     else:
         _print_one(stdout_console(), account)
     return ExitCode.DONE
 
 
-def status_json(account: JobAccount) -> dict[str, object]:
-    """Return how far a job is, as a JSON object."""
-    return {
-        "job": account.name,
-        "state": account.state,
-        "input": account.facts.input,
-        "host": account.facts.host,
-        "generation": account.facts.generation,
-        "shard": account.facts.shard or None,
-        "created": round(account.facts.created, 3),
-        "rows": account.rows,
-        **{verdict.value: count for verdict, count in account.counts.items()},
-        "remaining": account.remaining,
-        "runs": len(account.runs),
-        "requests": account.requests,
-        "seconds": round(account.seconds, 1),
-    }
-
-
-def moment(seconds: float) -> str:
-    """Return a time in seconds since 1970 as people read it."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def _print_list(console: Console, accounts: list[JobAccount], store: JobStore) -> None:
     if not accounts:
-        console.print(f"There are no jobs in {store.directory}")
+        console.print(f"There are no jobs in {store.directory}", markup=False)
         return
     table = Table("job", "state", "created", "input", "host", box=None)
     for heading in ("rows", "ok", "failed", "remaining"):
@@ -83,34 +56,33 @@ def _print_list(console: Console, accounts: list[JobAccount], store: JobStore) -
             account.name,
             account.state,
             moment(account.facts.created),
-            account.facts.input,
+            escape(printable(account.facts.input)),
             account.facts.host,
-            _number(account.rows),
-            _number(account.counts[Verdict.OK]),
-            _number(account.problem_count),
-            _number(account.remaining),
+            number(account.rows),
+            number(account.counts[Verdict.OK]),
+            number(account.problem_count),
+            number(account.remaining),
         )
     console.print(table)
 
 
 def _print_one(console: Console, account: JobAccount) -> None:
     facts = account.facts
-    console.print(f"{account.name}: {account.state}, {facts.input} to {facts.host}", markup=False)
+    console.print(
+        f"{account.name}: {account.state}, {printable(facts.input)} to {facts.host}", markup=False
+    )
+    console.print(f"{headline(account).text}.")
     console.print(
         f"begun {moment(facts.created)}, generation {facts.generation}, {len(account.runs)} runs, "
         f"{account.requests:,} requests in {account.seconds:,.0f} s"
     )
     for verdict, count in account.counts.items():
         console.print(f"  {verdict.value:<11} {count:>11,}")
-    console.print(f"  {'remaining':<11} {_number(account.remaining):>11}")
+    console.print(f"  {'remaining':<11} {number(account.remaining):>11}")
     for group in account.groups[:20]:
         code = f" ({group.code})" if group.code else ""
         console.print(
-            f"  {group.rows:,} x {group.verdict}: {group.message}{code}, "
+            f"  {group.rows:,} x {group.verdict}: {printable(group.message)}{code}, "
             f"first {facts.unit} {group.first}",
             markup=False,
         )
-
-
-def _number(value: int | None) -> str:
-    return "not known" if value is None else f"{value:,}"
