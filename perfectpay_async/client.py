@@ -25,6 +25,8 @@ from .middleware import ApiKeyAuth, ApiKeyProvider, IdempotencyKey, LogCalls, Ra
 from .options import RequestOptions, check_seconds
 from .resilience.budget import RetryBudget
 from .resilience.policy import RetryPolicy
+from .resources.customers import Customers
+from .resources.ephemeral_keys import EphemeralKeys
 from .resources.payment_methods import PaymentMethods
 from .secrets import Secret
 from .wire.dialects import Dialect
@@ -83,7 +85,13 @@ class PerfectPay:
     """
 
     payment_methods: PaymentMethods
-    """Create, retrieve, update, delete and list payment methods."""
+    """Create, retrieve, update, delete and list payment methods, and set the default."""
+
+    customers: Customers
+    """Create, retrieve, update, delete and list customers."""
+
+    ephemeral_keys: EphemeralKeys
+    """Create and delete keys for the Web SDK in a customer's browser."""
 
     retry_budget: RetryBudget
     """The retry budget that all calls of this client share, with its counts."""
@@ -190,6 +198,8 @@ class PerfectPay:
         self._root = root
         self._dialect: Dialect = dialect
         self.payment_methods = PaymentMethods(caller, dialect)
+        self.customers = Customers(caller)
+        self.ephemeral_keys = EphemeralKeys(caller)
 
     @property
     def bulk(self) -> Bulk:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from traceback import TracebackException
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,3 +177,26 @@ def make_response() -> Callable[..., Response]:
         return Response(status, names, body, 0.01, request)
 
     return make
+
+
+def locals_in_library(error: BaseException) -> str:
+    shown: list[str] = []
+    pending: list[TracebackException | None] = [
+        TracebackException.from_exception(error, capture_locals=True)
+    ]
+    while pending:
+        if (report := pending.pop()) is not None:
+            pending += [report.__cause__, report.__context__]
+            shown += [
+                f"{name}={value}"
+                for frame in report.stack
+                if "/perfectpay_async/" in frame.filename
+                for name, value in (frame.locals or {}).items()
+            ]
+    return "\n".join([str(error), *shown])
+
+
+@pytest.fixture
+def what_a_tracker_sees() -> Callable[[BaseException], str]:
+    """The error's text and the local variables of all frames of the library in its traceback."""
+    return locals_in_library

@@ -4,10 +4,12 @@ from .address import Address, AddressDetails, Phone
 from .bank import Bank
 from .base import Entity, FrozenMapping
 from .card import CardDetails, NewCard
+from .customer import Customer, CustomerPage, DeletedCustomer, DocumentDetails
 from .enums import (
     BankHolderType,
     BankType,
     CardNetwork,
+    DocumentType,
     OpenEnum,
     PaymentExperience,
     PaymentMethodIssuerCode,
@@ -15,10 +17,17 @@ from .enums import (
     PaymentMethodType,
     SurchargeKind,
 )
+from .ephemeral_key import DeletedEphemeralKey, EphemeralKey
 from .expiry import CardExpiry, check_not_expired
-from .ids import check_customer_id, check_payment_method_id, quote_segment
+from .ids import (
+    check_customer_id,
+    check_ephemeral_key_id,
+    check_payment_method_id,
+    quote_segment,
+)
 from .payment_method import (
     CustomerPaymentMethod,
+    DefaultPaymentMethod,
     DeletedPaymentMethod,
     PaymentMethod,
     PaymentMethodList,
@@ -34,9 +43,17 @@ __all__ = [
     "CardDetails",
     "CardExpiry",
     "CardNetwork",
+    "Customer",
+    "CustomerPage",
     "CustomerPaymentMethod",
+    "DefaultPaymentMethod",
+    "DeletedCustomer",
+    "DeletedEphemeralKey",
     "DeletedPaymentMethod",
+    "DocumentDetails",
+    "DocumentType",
     "Entity",
+    "EphemeralKey",
     "FrozenMapping",
     "NewCard",
     "OpenEnum",
@@ -52,6 +69,7 @@ __all__ = [
     "SurchargeDetails",
     "SurchargeKind",
     "check_customer_id",
+    "check_ephemeral_key_id",
     "check_not_expired",
     "check_payment_method_id",
     "quote_segment",

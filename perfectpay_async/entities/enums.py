@@ -248,6 +248,15 @@ class BankHolderType(OpenEnum):
     BUSINESS = "business"
 
 
+class DocumentType(OpenEnum):
+    """What kind of document identifies a customer."""
+
+    CPF = "cpf"
+    CNPJ = "cnpj"
+    PSN = "psn"
+    OTHER = "other"
+
+
 class SurchargeKind(OpenEnum):
     """How a surcharge is reckoned."""
 

@@ -175,3 +175,25 @@ class DeletedPaymentMethod(Entity):
     deleted: bool = True
     extra: Mapping[str, object] = extra_field()
     response: Response | None = field(default=None, eq=False, repr=False)
+
+
+@frozen(kw_only=True)
+class DefaultPaymentMethod(Entity):
+    """The answer to `set_default`.
+
+    Attributes:
+        default_payment_method_id: The payment method that is the default now.
+        customer_id: Whose default it is.
+        payment_method: Such as `PaymentMethodKind.CARD`.
+        payment_method_type: Such as `PaymentMethodType.CREDIT`.
+        extra: Fields that this version does not know.
+        response: The raw answer; None when an earlier attempt of the call had set the default. It
+            does not count for equality and is not pickled.
+    """
+
+    default_payment_method_id: str
+    customer_id: str
+    payment_method: PaymentMethodKind | None = None
+    payment_method_type: PaymentMethodType | None = None
+    extra: Mapping[str, object] = extra_field()
+    response: Response | None = field(default=None, eq=False, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
@@ -16,6 +16,9 @@ from .routes import Route
 from .store import Card, Customer, Method, Store, no_customer
 
 Dialect: TypeAlias = Literal["perfectpay", "hyperswitch"]
+
+_PAGE, _LARGEST_PAGE = 10, 2**16 - 1
+_COUNTED_PAGE, _LARGEST_COUNTED_PAGE = 20, 100
 
 
 @frozen
@@ -146,8 +149,17 @@ class Api:
 
     def list(self, call: Call) -> Answer:
         """Carry out `GET /customers/{customer_id}/payment_methods`, with fresh tokens."""
-        limit = validation.list_limit(call.query)
-        customer = self._store.active_customer(call.customer_id)
+        return self._list_methods(call, call.customer_id)
+
+    def list_own(self, call: Call) -> Answer:
+        """Carry out `GET /customers/payment_methods` for the customer of an ephemeral key."""
+        key = self._store.ephemeral_keys.find(call.headers["api-key"])
+        call.entry.customer_id = None if key is None else key.customer_id
+        return self._list_methods(call, call.entry.customer_id or "")
+
+    def _list_methods(self, call: Call, customer_id: str) -> Answer:
+        limit = validation.query_number(call.query, "limit")
+        customer = self._store.active_customer(customer_id)
         items = [
             bodies.item(method, customer, self._store.token("token_"))
             for method in self._store.listed(customer, limit)
@@ -170,9 +182,8 @@ class Api:
     def create_customer(self, call: Call) -> Answer:
         """Carry out `POST /customers`; unknown keys are ignored here."""
         body = call.json()
-        for name in ("name", "email", "phone", "phone_country_code", "description"):
-            validation.text(body, name)
-        customer = self._store.add_customer(validation.customer_id(body), body)
+        details = validation.customer_details(body)
+        customer = self._store.add_customer(validation.customer_id(body), details)
         call.entry.customer_id = customer.id
         self._ledger.apply(call.entry)
         return success(bodies.customer(customer))
@@ -180,6 +191,47 @@ class Api:
     def retrieve_customer(self, call: Call) -> Answer:
         """Carry out `GET /customers/{customer_id}`."""
         return success(bodies.customer(self._store.customer(call.customer_id)))
+
+    def update_customer(self, call: Call) -> Answer:
+        """Carry out `POST /customers/{customer_id}`, a merge."""
+        details = validation.customer_details(call.json())
+        customer = self._store.update_customer(call.customer_id, details)
+        self._ledger.apply(call.entry)
+        return success(bodies.customer(customer))
+
+    def list_customers(self, call: Call) -> Answer:
+        """Carry out `GET /customers/list`: a bare array."""
+        limit = validation.query_number(call.query, "limit", _LARGEST_PAGE)
+        return success(self._customers(call, _PAGE if limit is None else limit))
+
+    def list_customers_with_count(self, call: Call) -> Answer:
+        """Carry out `GET /customers/list_with_count`."""
+        limit = validation.query_number(call.query, "limit")
+        limit = _COUNTED_PAGE if limit is None else limit
+        if not 1 <= limit <= _LARGEST_COUNTED_PAGE:
+            raise refused(422, "IR_06", "limit must be 1 to 100")
+        page = self._customers(call, limit)
+        return success({"data": page, "total_count": len(self._store.customers)})
+
+    def _customers(self, call: Call, limit: int) -> Sequence[dict[str, Any]]:
+        offset = validation.query_number(call.query, "offset", 2**32 - 1) or 0
+        only = call.query.get("customer_id")
+        page = self._store.listed_customers(limit, offset, only)
+        return tuple(map(bodies.customer_item, page))
+
+    def create_ephemeral_key(self, call: Call) -> Answer:
+        """Carry out `POST /ephemeral_keys`."""
+        customer_id = validation.required_customer_id(call.json())
+        call.entry.customer_id = customer_id
+        key = self._store.ephemeral_keys.create(customer_id)
+        self._ledger.apply(call.entry)
+        return success(bodies.ephemeral_key(key))
+
+    def delete_ephemeral_key(self, call: Call) -> Answer:
+        """Carry out `DELETE /ephemeral_keys/{key_id}`."""
+        key = self._store.ephemeral_keys.delete(call.ids["key_id"])
+        self._ledger.apply(call.entry)
+        return success(bodies.ephemeral_key(key))
 
     def delete_customer(self, call: Call) -> Answer:
         """Carry out `DELETE /customers/{customer_id}`, which redacts."""
@@ -251,8 +303,14 @@ HANDLERS: Final[dict[str, Callable[[Api, Call], Answer]]] = {
     "payment_methods.update": Api.update,
     "payment_methods.delete": Api.delete,
     "payment_methods.list": Api.list,
+    "payment_methods.list_own": Api.list_own,
     "payment_methods.set_default": Api.set_default,
     "customers.create": Api.create_customer,
     "customers.retrieve": Api.retrieve_customer,
+    "customers.update": Api.update_customer,
     "customers.delete": Api.delete_customer,
+    "customers.list": Api.list_customers,
+    "customers.list_with_count": Api.list_customers_with_count,
+    "ephemeral_keys.create": Api.create_ephemeral_key,
+    "ephemeral_keys.delete": Api.delete_ephemeral_key,
 }

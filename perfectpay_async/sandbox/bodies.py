@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from .ephemeral import EphemeralKey
 from .store import Card, Customer, Method
 
 MERCHANT: Final = "merchant_sandbox"
@@ -135,6 +136,23 @@ def customer(value: Customer) -> dict[str, Any]:
         **value.details,
         "created_at": moment(value.created),
         "default_payment_method_id": value.default,
+    }
+
+
+def customer_item(value: Customer) -> dict[str, Any]:
+    """Return an item of the list of customers, which shows no address."""
+    return {**customer(value), "address": None}
+
+
+def ephemeral_key(value: EphemeralKey) -> dict[str, Any]:
+    """Return an ephemeral key; its times are seconds since 1970."""
+    return {
+        "id": value.id,
+        "merchant_id": MERCHANT,
+        "customer_id": value.customer_id,
+        "created_at": int(value.created.timestamp()),
+        "expires": int(value.expires.timestamp()),
+        "secret": value.secret,
     }
 
 

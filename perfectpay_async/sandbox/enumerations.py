@@ -20,6 +20,8 @@ ISSUER_CODES: Final = _words(
     "jp_bacs"
 )
 
+DOCUMENT_TYPES: Final = _words("cpf cnpj psn other")
+
 TYPES_OF: Final[dict[str, frozenset[str]]] = {
     method: _words(types)
     for method, types in {

@@ -55,9 +55,16 @@ ROUTES: Final = (
         "POST",
         "/customers/{customer_id}/payment_methods/{payment_method_id}/default",
     ),
+    # Before the customers, whose ids could be these names.
+    Route("payment_methods.list_own", "GET", "/customers/payment_methods"),
+    Route("customers.list", "GET", "/customers/list"),
+    Route("customers.list_with_count", "GET", "/customers/list_with_count"),
     Route("customers.create", "POST", "/customers"),
     Route("customers.retrieve", "GET", "/customers/{customer_id}"),
+    Route("customers.update", "POST", "/customers/{customer_id}"),
     Route("customers.delete", "DELETE", "/customers/{customer_id}"),
+    Route("ephemeral_keys.create", "POST", "/ephemeral_keys"),
+    Route("ephemeral_keys.delete", "DELETE", "/ephemeral_keys/{key_id}"),
 )
 
 OPERATIONS: Final = frozenset(route.operation for route in (*ROUTES, UNKNOWN))

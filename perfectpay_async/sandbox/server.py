@@ -30,13 +30,22 @@ API_KEY: Final = "snd_sandbox_key"
 _MISSING_KEY_IS_400: Final = frozenset(
     {
         "payment_methods.update", "payment_methods.delete", "payment_methods.list",
-        "payment_methods.set_default", "customers.retrieve",
+        "payment_methods.set_default", "payment_methods.list_own", "customers.retrieve",
     }
 )  # fmt: skip
 # Here an Authorization header takes the place of the api-key, which is then not looked at.
 _TAKES_AUTHORIZATION: Final = frozenset(
     {"payment_methods.update", "payment_methods.list", "payment_methods.set_default"}
 )
+# These take an ephemeral key in place of the secret key, and the one of a browser takes no other.
+# Of which customer the key is, only that one asks: so does stock Hyperswitch.
+_TAKES_EPHEMERAL: Final = frozenset(
+    {
+        "payment_methods.delete", "payment_methods.list", "payment_methods.set_default",
+        "payment_methods.list_own", "customers.retrieve",
+    }
+)  # fmt: skip
+_FOR_BROWSERS: Final = "payment_methods.list_own"
 
 
 def _utc_now() -> datetime:
@@ -247,8 +256,13 @@ class Sandbox:
             key = ""
         if key is None and operation in _MISSING_KEY_IS_400:
             raise refused(400, "IR_04", "Missing required param: api_key")
-        if key != self.api_key:
+        if not self._is_accepted(key or "", operation):
             raise refused(401, "IR_01", "API key not provided or invalid API key used")
+
+    def _is_accepted(self, key: str, operation: str) -> bool:
+        if operation in _TAKES_EPHEMERAL and self.store.ephemeral_keys.find(key) is not None:
+            return True
+        return operation != _FOR_BROWSERS and key == self.api_key
 
     def _throttled(self) -> Answer:
         wait = self.rate_limit_retry_after

@@ -11,19 +11,18 @@ import random
 import string
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from attrs import define, evolve, field, frozen
 
 from .answers import Refused, refused
 from .card_numbers import Issuer, issuer_of
+from .ephemeral import EphemeralKeys
+from .validation import CUSTOMER_DETAILS
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _REDACTED: Final = frozenset({"name", "email", "phone", "description"})
-_DETAILS: Final = (
-    "name", "email", "phone", "phone_country_code", "description", "address", "metadata",
-    "tax_registration_id", "document_details",
-)  # fmt: skip
 
 
 @frozen
@@ -90,6 +89,7 @@ class Store:
     Attributes:
         customers: All customers by id, redacted ones too.
         methods: All payment methods by id, those that await their data too.
+        ephemeral_keys: The keys for customers' browsers.
     """
 
     def __init__(self, rng: random.Random, now: Callable[[], datetime]) -> None:
@@ -97,6 +97,7 @@ class Store:
         self.methods: dict[str, Method] = {}
         self._rng = rng
         self._now = now
+        self.ephemeral_keys: EphemeralKeys = EphemeralKeys(self.token, now)
         self._salt = rng.randbytes(16)
         self._by_fingerprint: dict[tuple[str, str], str] = {}
 
@@ -143,7 +144,7 @@ class Store:
         customer_id = customer_id or self.token("cus_")
         if customer_id in self.customers:
             raise refused(400, "IR_12", "Customer with the given customer_id already exists")
-        known = {name: (details or {}).get(name) for name in _DETAILS}
+        known = {name: (details or {}).get(name) for name in CUSTOMER_DETAILS}
         customer = Customer(customer_id, self._now(), known)
         self.customers[customer_id] = customer
         return customer
@@ -169,6 +170,32 @@ class Store:
             raise refused(400, "IR_11", "Customer has already been redacted")
         return customer
 
+    def update_customer(self, customer_id: str, details: Mapping[str, Any]) -> Customer:
+        """Change a customer: what is not given keeps its value, and so do parts of the address.
+
+        Raises:
+            Refused: As `active_customer`.
+        """
+        customer = self.active_customer(customer_id)
+        given = {name: value for name, value in details.items() if value is not None}
+        if "address" in given:
+            parts = {key: part for key, part in given["address"].items() if part is not None}
+            given["address"] = {**(customer.details["address"] or {}), **parts}
+        customer.details.update(given)
+        return customer
+
+    def listed_customers(self, limit: int, offset: int, only: str | None) -> list[Customer]:
+        """Return customers, redacted ones too, in the order of their creation.
+
+        Args:
+            limit: At most so many.
+            offset: How many to pass over.
+            only: The id of the only one to return; None for all.
+        """
+        if only is not None:
+            return [self.customers[only]][offset:][:limit] if only in self.customers else []
+        return list(islice(self.customers.values(), offset, offset + limit))
+
     def redact_customer(self, customer_id: str) -> Customer:
         """Delete a customer as the API does: the data are replaced, the methods are gone.
 
@@ -178,7 +205,9 @@ class Store:
         customer = self.active_customer(customer_id)
         for method_id in list(customer.methods):
             self._remove(self.methods[method_id])
-        customer.details = {name: "Redacted" if name in _REDACTED else None for name in _DETAILS}
+        customer.details = {
+            name: "Redacted" if name in _REDACTED else None for name in CUSTOMER_DETAILS
+        }
         customer.redacted = True
         return customer
 
@@ -265,13 +294,13 @@ class Store:
         """Make a method the customer's default.
 
         Raises:
-            Refused: 404 `HE_02` when it is not the customer's, 400 `IR_16` when it is already, and
-                as `active_customer`.
+            Refused: 400 `IR_16` when it is another customer's or the default already, 404 `HE_02`
+                when there is none, and as `active_customer`.
         """
         customer = self.active_customer(customer_id)
         method = self.method(method_id)
         if method.customer_id != customer_id:
-            raise _no_method()
+            raise refused(400, "IR_16", "The payment_method_id is not valid")
         if customer.default == method_id:
             raise refused(400, "IR_16", "Payment Method is already set as default")
         customer.default = method_id

@@ -17,6 +17,7 @@ from multidict import MultiMapping
 from .answers import JSON, Refused, plain, refused, unreadable
 from .card_numbers import Issuer, passes_luhn
 from .enumerations import (
+    DOCUMENT_TYPES,
     ISSUER_CODES,
     NETWORK_ALIASES,
     NETWORKS,
@@ -48,6 +49,10 @@ CARD_UPDATE_KEYS: Final = frozenset(
         "card_issuer", "issuer_country", "issuer_country_code", "card_network",
     }
 )  # fmt: skip
+CUSTOMER_TEXTS: Final = (
+    "name", "email", "phone", "phone_country_code", "description", "tax_registration_id",
+)  # fmt: skip
+CUSTOMER_DETAILS: Final = (*CUSTOMER_TEXTS, "address", "metadata", "document_details")
 DATA_KEYS: Final = frozenset({"card", "bank_debit", "wallet"})
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CENTURY: Final = 2000
@@ -227,18 +232,49 @@ def customer_id(body: Mapping[str, Any]) -> str | None:
     return value
 
 
-def list_limit(query: MultiMapping[str]) -> int | None:
-    """Return the `limit` of a list; None when there is none. Unknown parameters are ignored.
+def customer_details(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a customer that are given; unknown keys are ignored here.
 
     Raises:
-        Refused: 400 in plain text for a value that is no number, or one that is given twice.
+        Refused: 400 for a wrong type, a text of more than 255 characters, or an unknown kind of
+            document.
     """
-    values = query.getall("limit", [])
+    for name in CUSTOMER_TEXTS:
+        if len(text(body, name) or "") > 255:  # noqa: PLR2004 - the contract's bound
+            raise unreadable(f"`{name}` is longer than 255 characters at line 1 column 1")
+    for name in ("address", "metadata", "document_details"):
+        free_object(body, name)
+    document = free_object(body, "document_details")
+    if document is not None:
+        required_text(document, "document_type")
+        required_text(document, "document_number")
+        _variant(document, "document_type", DOCUMENT_TYPES)
+    return {name: body[name] for name in CUSTOMER_DETAILS if body.get(name) is not None}
+
+
+def required_customer_id(body: Mapping[str, Any]) -> str:
+    """Return the customer id of a body that must have one.
+
+    Raises:
+        Refused: 400 when it is missing, or as `customer_id`.
+    """
+    required_text(body, "customer_id")
+    return customer_id(body) or ""
+
+
+def query_number(query: MultiMapping[str], name: str, most: int = 2**63 - 1) -> int | None:
+    """Return a number of the query; None when there is none. Unknown parameters are ignored.
+
+    Raises:
+        Refused: 400 in plain text for a value that is no number up to `most`, or one that is given
+            twice.
+    """
+    values = query.getall(name, [])
     if len(values) > 1:
-        raise Refused(plain(400, "Query deserialize error: duplicate field `limit`"))
+        raise Refused(plain(400, f"Query deserialize error: duplicate field `{name}`"))
     if not values:
         return None
-    if not _is_number(values[0]):
+    if not _is_number(values[0]) or int(values[0]) > most:
         raise Refused(plain(400, "Query deserialize error: invalid digit found in string"))
     return int(values[0])
 

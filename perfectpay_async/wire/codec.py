@@ -7,10 +7,21 @@ frame that holds none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from perfectpay_async.entities import DeletedPaymentMethod, Entity, PaymentMethod, PaymentMethodList
+from perfectpay_async.entities import (
+    Customer,
+    CustomerPage,
+    DefaultPaymentMethod,
+    DeletedCustomer,
+    DeletedEphemeralKey,
+    DeletedPaymentMethod,
+    Entity,
+    EphemeralKey,
+    PaymentMethod,
+    PaymentMethodList,
+)
 from perfectpay_async.errors import ResponseDecodingError
 from perfectpay_async.messages import Response
 
@@ -30,11 +41,7 @@ def decode_payment_method(response: Response, expected_id: str | None = None) ->
     Raises:
         ResponseDecodingError: The body is not a payment method, or not the one asked for.
     """
-    method = _decode(response, PaymentMethod)
-    if expected_id in (None, method.payment_method_id):
-        return method
-    del method  # it holds the body's values, and this frame enters a traceback
-    raise _another_method()
+    return _decode_asked(response, PaymentMethod, "payment_method_id", expected_id)
 
 
 def decode_payment_method_list(response: Response) -> PaymentMethodList:
@@ -46,7 +53,7 @@ def decode_payment_method_list(response: Response) -> PaymentMethodList:
     Raises:
         ResponseDecodingError: The body is neither, or an item is not a payment method.
     """
-    return _decode(response, PaymentMethodList, _list_envelope)
+    return _decode(response, PaymentMethodList, _enveloped("customer_payment_methods"))
 
 
 def decode_deleted(response: Response, payment_method_id: str) -> DeletedPaymentMethod:
@@ -62,18 +69,83 @@ def decode_deleted(response: Response, payment_method_id: str) -> DeletedPayment
         ResponseDecodingError: The body is no JSON object, or says that nothing or something else
             was deleted.
     """
-    if not response.body.strip():
-        return DeletedPaymentMethod(payment_method_id=payment_method_id, response=response)
-
-    def completed(body: Any) -> Any:
-        return {"payment_method_id": payment_method_id, **body} if is_object(body) else body
-
-    answer = _decode(response, DeletedPaymentMethod, completed)
-    if answer.payment_method_id != payment_method_id:
-        raise _another_method()
+    answer = _decode_deleted(response, DeletedPaymentMethod, "payment_method_id", payment_method_id)
     if not answer.deleted:
         raise ResponseDecodingError("deleted must be true", path="deleted")
     return answer
+
+
+def decode_default(response: Response, customer_id: str, method_id: str) -> DefaultPaymentMethod:
+    """Return what an answer to set-default says.
+
+    Raises:
+        ResponseDecodingError: The body is something else, or names another default.
+    """
+    answer = _decode(
+        response,
+        DefaultPaymentMethod,
+        _completed({"customer_id": customer_id, "default_payment_method_id": method_id}),
+    )
+    if answer.default_payment_method_id != method_id:
+        raise _another("default_payment_method_id")
+    if answer.customer_id != customer_id:
+        raise _another("customer_id")
+    return answer
+
+
+def decode_customer(response: Response, expected_id: str | None = None) -> Customer:
+    """Return the customer that an answer to create, retrieve or update holds.
+
+    Args:
+        response: The answer.
+        expected_id: The id that was asked for.
+
+    Raises:
+        ResponseDecodingError: The body is not a customer, or not the one asked for.
+    """
+    return _decode_asked(response, Customer, "customer_id", expected_id)
+
+
+def decode_customer_page(response: Response) -> CustomerPage:
+    """Return the customers that an answer to list holds.
+
+    PerfectPay does not show it: a bare array is read, and an object that has it as `data`.
+
+    Raises:
+        ResponseDecodingError: The body is neither, or an item is not a customer.
+    """
+    return _decode(response, CustomerPage, _enveloped("data"))
+
+
+def decode_deleted_customer(response: Response, customer_id: str) -> DeletedCustomer:
+    """Return what an answer to the deletion of a customer says; an empty one is read, too.
+
+    Raises:
+        ResponseDecodingError: The body is no JSON object, or says that nothing or somebody else was
+            deleted.
+    """
+    answer = _decode_deleted(response, DeletedCustomer, "customer_id", customer_id)
+    if not answer.customer_deleted:
+        raise ResponseDecodingError("customer_deleted must be true", path="customer_deleted")
+    return answer
+
+
+def decode_ephemeral_key(response: Response, customer_id: str) -> EphemeralKey:
+    """Return the key that an answer holds.
+
+    Raises:
+        ResponseDecodingError: The body is not an ephemeral key, or one for somebody else.
+    """
+    return _decode_asked(response, EphemeralKey, "customer_id", customer_id)
+
+
+def decode_deleted_key(response: Response, key_id: str) -> DeletedEphemeralKey:
+    """Return what an answer to the deletion of a key says; an empty one is read, too.
+
+    Raises:
+        ResponseDecodingError: The body is no JSON object, or is about another key.
+    """
+    return _decode_deleted(response, DeletedEphemeralKey, "id", key_id)
 
 
 def to_wire(entity: Entity) -> dict[str, Any]:
@@ -85,14 +157,37 @@ def to_wire(entity: Entity) -> dict[str, Any]:
     return wire
 
 
-def _another_method() -> ResponseDecodingError:
-    return ResponseDecodingError(
-        "payment_method_id must be the id that was asked for", path="payment_method_id"
-    )
+def _decode_asked(
+    response: Response, cls: type[_Answer], name: str, expected_id: str | None
+) -> _Answer:
+    entity = _decode(response, cls)
+    if expected_id is None or getattr(entity, name) == expected_id:
+        return entity
+    del entity  # it holds the body's values, and this frame enters a traceback
+    raise _another(name)
 
 
-def _list_envelope(body: Any) -> Any:
-    return {"customer_payment_methods": body} if is_array(body) else body
+def _decode_deleted(response: Response, cls: type[_Answer], name: str, asked_id: str) -> _Answer:
+    if not response.body.strip():
+        return cls(**{name: asked_id, "response": response})
+    answer = _decode(response, cls, _completed({name: asked_id}))
+    if getattr(answer, name) == asked_id:
+        return answer
+    del answer  # as above
+    raise _another(name)
+
+
+def _another(name: str) -> ResponseDecodingError:
+    return ResponseDecodingError(f"{name} must be the id that was asked for", path=name)
+
+
+def _enveloped(name: str) -> Callable[[Any], Any]:
+    return lambda body: {name: body} if is_array(body) else body
+
+
+def _completed(asked: Mapping[str, str]) -> Callable[[Any], Any]:
+    """Return a function that gives a body what it leaves out of what was asked for."""
+    return lambda body: {**asked, **body} if is_object(body) else body
 
 
 def _unchanged(body: Any) -> Any:

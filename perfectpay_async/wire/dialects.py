@@ -18,9 +18,9 @@ from perfectpay_async.entities import (
 )
 from perfectpay_async.entities.checks import checked
 from perfectpay_async.errors import InvalidRequestError
-from perfectpay_async.jsontext import encode_json
 
 from .codec import to_wire
+from .parts import given, json_object
 
 Dialect: TypeAlias = Literal["perfectpay", "hyperswitch"]
 
@@ -55,7 +55,7 @@ def create_body(
         "customer_id": customer_id,
         "payment_method": PaymentMethodKind.CARD,
         "payment_method_type": checked("payment_method_type", payment_method_type, str),
-        "metadata": None if metadata is None else _json_object("metadata", metadata),
+        "metadata": None if metadata is None else json_object("metadata", metadata),
         "billing": None if billing is None else to_wire(billing),
     }
     card_part = {
@@ -71,7 +71,7 @@ def create_body(
         "card_issuing_country_code": card.issuing_country_code,
         "card_type": card.card_type,
     }
-    return _given(body) | _with_card(dialect, _given(card_part))
+    return given(body) | _with_card(dialect, given(card_part))
 
 
 def update_body(
@@ -96,7 +96,7 @@ def update_body(
         InvalidRequestError: Nothing is to be changed, or an argument has the wrong type.
     """
     expiry = checked("expiry", expiry, CardExpiry)
-    card_part = _given(
+    card_part = given(
         {
             "card_exp_month": expiry and expiry.wire_month,
             "card_exp_year": expiry and expiry.wire_year,
@@ -111,18 +111,3 @@ def update_body(
 
 def _with_card(dialect: Dialect, card: dict[str, Any]) -> dict[str, Any]:
     return {"card": card} if dialect == "hyperswitch" else {"payment_method_data": {"card": card}}
-
-
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _json_object(name: str, value: Mapping[str, object]) -> dict[str, object]:
-    try:
-        plain = dict(value)
-        encode_json(plain)
-    except (TypeError, ValueError, InvalidRequestError):
-        pass
-    else:
-        return plain
-    raise InvalidRequestError(f"{name} must be a mapping of values that JSON has", field=name)

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from perfectpay_async.entities import check_customer_id, check_payment_method_id, quote_segment
+from perfectpay_async.entities import (
+    check_customer_id,
+    check_ephemeral_key_id,
+    check_payment_method_id,
+    quote_segment,
+)
 from perfectpay_async.errors import InvalidRequestError
 
 REPEATABLE = settings(derandomize=True, deadline=None)
@@ -109,3 +114,27 @@ def test_an_accepted_id_stays_one_segment_of_the_url(value: str):
     url = URL("https://api.example").with_path(f"/payment_methods/{segment}/update", encoded=True)
     assert url.parts == ("/", "payment_methods", value, "update")
     assert (url.query_string, url.fragment) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["list", "list_with_count", "payment_methods"])
+def test_names_of_routes_are_no_customer_ids(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"customer_id must not be {name}, "):
+        check_customer_id(name)
+    check_customer_id(f"{name}_1")
+    check_payment_method_id(name)  # below /payment_methods there is no other route
+
+
+class TestEphemeralKeyIds:
+    def test_opaque_ids_are_taken(self) -> None:
+        check_ephemeral_key_id("eki_DuTISISBl1O0MAyczMQ8")
+        check_ephemeral_key_id("7")
+
+    @pytest.mark.parametrize("bad", ["", "a/b", "..", "a b", None, 7])
+    def test_others_are_not(self, bad: Any) -> None:
+        with pytest.raises(InvalidRequestError, match="key_id must"):
+            check_ephemeral_key_id(bad)
+
+    def test_the_secret_is_refused_and_not_quoted(self) -> None:
+        with pytest.raises(InvalidRequestError, match="not its secret") as caught:
+            check_ephemeral_key_id("epk_planted")
+        assert "planted" not in str(caught.value)

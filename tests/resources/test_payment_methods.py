@@ -291,6 +291,73 @@ class TestDelete:
             await client.payment_methods.delete("pm_7hQ2")
 
 
+class TestSetDefault:
+    PATH = "/customers/cus_9/payment_methods/pm_7hQ2/default"
+    SET = {
+        "default_payment_method_id": "pm_7hQ2",
+        "customer_id": "cus_9",
+        "payment_method": "card",
+        "payment_method_type": None,
+    }
+    REFUSED = {"error": {"type": "invalid_request", "code": "IR_16", "message": "already default"}}
+
+    def listed(self, default):
+        item = {"payment_method_id": "pm_7hQ2", "payment_method": "card", "payment_token": "t"}
+        return {"customer_payment_methods": [{**item, "default_payment_method_set": default}]}
+
+    @pytest.mark.parametrize("body", [SET, {}])
+    async def test_the_request_and_the_answer(self, client, mocked_api, body):
+        mocked_api.post(f"{ROOT}{self.PATH}", payload=body)
+        default = await client.payment_methods.set_default("cus_9", "pm_7hQ2")
+        assert (default.customer_id, default.default_payment_method_id) == ("cus_9", "pm_7hQ2")
+        (call,) = requests_of(mocked_api, "POST", self.PATH)
+        assert call.kwargs["data"] is None
+        assert call.kwargs["headers"]["Idempotency-Key"]
+
+    @pytest.mark.parametrize(
+        "lie", [{"default_payment_method_id": "pm_other"}, {"customer_id": "cus_other"}]
+    )
+    async def test_an_answer_that_says_otherwise_is_an_error(self, client, mocked_api, lie):
+        mocked_api.post(f"{ROOT}{self.PATH}", payload={**self.SET, **lie})
+        with pytest.raises(ResponseDecodingError, match=next(iter(lie))):
+            await client.payment_methods.set_default("cus_9", "pm_7hQ2")
+
+    async def test_already_so_at_the_first_attempt_is_an_error(self, client, mocked_api):
+        mocked_api.post(f"{ROOT}{self.PATH}", status=400, payload=self.REFUSED)
+        with pytest.raises(BadRequest) as caught:
+            await client.payment_methods.set_default("cus_9", "pm_7hQ2")
+        assert caught.value.outcome is Outcome.REFUSED
+
+    async def test_already_so_after_a_lost_answer_is_looked_up(self, client, mocked_api):
+        mocked_api.post(f"{ROOT}{self.PATH}", exception=ConnectionResetError())
+        mocked_api.post(f"{ROOT}{self.PATH}", status=400, payload=self.REFUSED)
+        mocked_api.get(f"{ROOT}/customers/cus_9/payment_methods", payload=self.listed(True))
+        default = await client.payment_methods.set_default("cus_9", "pm_7hQ2")
+        assert default.default_payment_method_id == "pm_7hQ2"
+        assert default.payment_method == "card"
+        assert default.response is None
+
+    @pytest.mark.parametrize("listed", [False, None])
+    async def test_and_believed_only_when_seen(self, client, mocked_api, listed):
+        mocked_api.post(f"{ROOT}{self.PATH}", status=500)
+        mocked_api.post(f"{ROOT}{self.PATH}", status=400, payload=self.REFUSED)
+        url = f"{ROOT}/customers/cus_9/payment_methods"
+        if listed is None:
+            mocked_api.get(url, status=403)
+        else:
+            mocked_api.get(url, payload=self.listed(listed))
+        with pytest.raises(BadRequest, match="IR_16") as caught:
+            await client.payment_methods.set_default("cus_9", "pm_7hQ2")
+        assert caught.value.outcome is Outcome.UNKNOWN
+        assert bool(getattr(caught.value, "__notes__", ())) is (listed is None)
+
+    @pytest.mark.parametrize("ids", [("../x", "pm_1"), ("cus_1", "../x"), ("list", "pm_1")])
+    async def test_bad_ids_are_not_sent(self, client, mocked_api, ids):
+        with pytest.raises(InvalidRequestError, match="_id must"):
+            await client.payment_methods.set_default(*ids)
+        assert mocked_api.requests == {}
+
+
 class TestList:
     PATH = "/customers/cus_9/payment_methods"
 

@@ -393,7 +393,9 @@ class TestSetDefault:
         assert (await call("POST", path)).error == (400, "type", "IR_16")
         other = f"/customers/cus_2/payment_methods/{first}/default"
         call.sandbox.seed_customer("cus_2")
-        assert (await call("POST", other)).error == (404, "type", "HE_02")
+        assert (await call("POST", other)).error == (400, "type", "IR_16")
+        gone = "/customers/cus_1/payment_methods/pm_gone/default"
+        assert (await call("POST", gone)).error == (404, "type", "HE_02")
 
 
 class TestCustomers:
@@ -431,6 +433,145 @@ class TestCustomers:
         assert sandbox.ledger.writes_of(method_id)[-1].operation == "customers.delete"
         assert (await call("DELETE", "/customers/cus_1")).error == (400, "type", "IR_11")
 
+    async def test_bad_fields_are_refused(self, call):
+        for body in (
+            {"name": 1},
+            {"email": "x" * 256},
+            {"address": []},
+            {"metadata": "x"},
+            {"document_details": {"document_type": "cpf"}},
+            {"document_details": {"document_type": "hat", "document_number": "1"}},
+        ):
+            assert (await call("POST", "/customers", json=body)).error[2] == "IR_06"
+            assert (await call("POST", "/customers/cus_1", json=body)).error[2] == "IR_06"
+
+    async def test_an_update_merges(self, call, sandbox):
+        body = {"name": "Ida", "phone": "1", "address": {"city": "Bergen", "zip": "5013"}}
+        await call("POST", "/customers/cus_1", json=body)
+        change = {"phone": "2", "name": None, "address": {"zip": "5014"}, "hat": 1}
+        changed = (await call("POST", "/customers/cus_1", json=change)).json
+        assert (changed["name"], changed["phone"]) == ("Ida", "2")
+        assert changed["address"] == {"city": "Bergen", "zip": "5014"}
+        assert (await call("GET", "/customers/cus_1")).json == changed
+        assert sandbox.ledger.writes[-1].operation == "customers.update"
+        assert (await call("POST", "/customers/cus_2", json={})).error == (404, "type", "HE_02")
+        await call("DELETE", "/customers/cus_1")
+        refused = await call("POST", "/customers/cus_1", json={"name": "Ida"})
+        assert refused.error == (400, "type", "IR_11")
+
+    async def test_are_listed_as_a_bare_array_by_limit_and_offset(self, call):
+        for number in range(2, 13):
+            body = {"customer_id": f"cus_{number}", "address": {"city": "Bergen"}}
+            await call("POST", "/customers", json=body)
+        page = (await call("GET", "/customers/list")).json
+        assert [item["customer_id"] for item in page] == [f"cus_{n}" for n in range(1, 11)]
+        assert page[1]["address"] is None
+        rest = (await call("GET", "/customers/list?limit=5&offset=10")).json
+        assert [item["customer_id"] for item in rest] == ["cus_11", "cus_12"]
+        assert (await call("GET", "/customers/list?offset=12")).json == []
+        one = (await call("GET", "/customers/list?customer_id=cus_3")).json
+        assert [item["customer_id"] for item in one] == ["cus_3"]
+        assert (await call("GET", "/customers/list?customer_id=cus_99")).json == []
+        for bad in ("limit=-1", "limit=65536", "limit=x", "offset=x", "limit=1&limit=2"):
+            reply = await call("GET", f"/customers/list?{bad}")
+            assert (reply.status, reply.headers["Content-Type"].split(";")[0]) == (
+                400,
+                "text/plain",
+            )
+
+    async def test_deleted_ones_stay_in_the_list(self, call):
+        await call("DELETE", "/customers/cus_1")
+        (item,) = (await call("GET", "/customers/list")).json
+        assert (item["customer_id"], item["name"]) == ("cus_1", "Redacted")
+
+    async def test_are_counted(self, call):
+        call.sandbox.seed_customer("cus_2")
+        counted = (await call("GET", "/customers/list_with_count?limit=1&offset=1")).json
+        assert counted["total_count"] == 2
+        assert [item["customer_id"] for item in counted["data"]] == ["cus_2"]
+        for bad in ("0", "101"):
+            reply = await call("GET", f"/customers/list_with_count?limit={bad}")
+            assert reply.error == (422, "type", "IR_06")
+
+
+class TestEphemeralKeys:
+    async def make(self, call, customer_id="cus_1"):
+        return (await call("POST", "/ephemeral_keys", json={"customer_id": customer_id})).json
+
+    async def test_the_answer(self, call):
+        key = await self.make(call)
+        assert re.fullmatch(r"eki_[A-Za-z0-9]{20}", key["id"])
+        assert re.fullmatch(r"epk_[A-Za-z0-9]{20}", key["secret"])
+        assert (key["customer_id"], key["merchant_id"]) == ("cus_1", "merchant_sandbox")
+        assert (key["created_at"], key["expires"]) == (1781515800, 1781519400)
+
+    @pytest.mark.parametrize("body", [{}, {"customer_id": 1}, {"customer_id": "a/b"}])
+    async def test_a_customer_must_be_named(self, call, body):
+        assert (await call("POST", "/ephemeral_keys", json=body)).error[2] == "IR_06"
+
+    async def test_is_accepted_where_a_browser_needs_it_and_nowhere_else(self, call):
+        first = (await call.create()).json["payment_method_id"]
+        second = (await call.create(card_number="4242424242424242")).json["payment_method_id"]
+        secret = (await self.make(call))["secret"]
+        default = f"/customers/cus_1/payment_methods/{second}/default"
+        accepted = [
+            ("GET", "/customers/payment_methods"),
+            ("GET", "/customers/cus_1/payment_methods"),
+            ("GET", "/customers/cus_1"),
+            ("POST", default),
+            ("DELETE", f"/payment_methods/{first}"),
+        ]
+        for method, path in accepted:
+            assert (await call(method, path, api_key=secret)).status == 200, path
+        refused = [
+            ("POST", "/payment_methods"),
+            ("GET", f"/payment_methods/{second}"),
+            ("POST", f"/payment_methods/{second}/update"),
+            ("POST", "/customers"),
+            ("POST", "/customers/cus_1"),
+            ("DELETE", "/customers/cus_1"),
+            ("GET", "/customers/list"),
+            ("POST", "/ephemeral_keys"),
+            ("DELETE", "/ephemeral_keys/eki_1"),
+        ]
+        for method, path in refused:
+            reply = await call(method, path, api_key=secret, json={})
+            assert reply.error == (401, "type", "IR_01"), path
+
+    async def test_lists_the_methods_of_its_customer(self, call):
+        call.sandbox.seed_customer("cus_2")
+        mine = (await call.create()).json["payment_method_id"]
+        await call.create("cus_2")
+        secret = (await self.make(call))["secret"]
+        reply = await call("GET", "/customers/payment_methods", api_key=secret)
+        (item,) = reply.json["customer_payment_methods"]
+        assert item["payment_method_id"] == mine
+        secret_key = await call("GET", "/customers/payment_methods")
+        assert secret_key.error == (401, "type", "IR_01")
+
+    async def test_ends_after_an_hour(self, call, clock):
+        secret = (await self.make(call))["secret"]
+        clock.now += timedelta(minutes=59, seconds=59)
+        assert (await call("GET", "/customers/cus_1", api_key=secret)).status == 200
+        clock.now += timedelta(seconds=1)
+        late = await call("GET", "/customers/cus_1", api_key=secret)
+        assert late.error == (401, "type", "IR_01")
+
+    async def test_ends_when_it_is_deleted(self, call):
+        key = await self.make(call)
+        path = f"/ephemeral_keys/{key['id']}"
+        assert (await call("DELETE", path)).json == key
+        gone = await call("GET", "/customers/cus_1", api_key=key["secret"])
+        assert gone.error == (401, "type", "IR_01")
+        assert (await call("DELETE", path)).error == (500, "type", "HE_00")
+
+    async def test_its_secret_is_not_in_the_ledger(self, call):
+        secret = (await self.make(call))["secret"]
+        await call("GET", "/customers/payment_methods", api_key=secret)
+        ledger = call.sandbox.ledger
+        assert secret not in repr([*ledger.requests, *ledger.writes])
+        assert ledger.requests[-1].customer_id == "cus_1"
+
 
 class TestTheKey:
     ROUTES = (
@@ -443,6 +584,12 @@ class TestTheKey:
         ("POST", "/customers", 401),
         ("GET", "/customers/cus_1", 400),
         ("DELETE", "/customers/cus_1", 401),
+        ("POST", "/customers/cus_1", 401),
+        ("GET", "/customers/list", 401),
+        ("GET", "/customers/list_with_count", 401),
+        ("GET", "/customers/payment_methods", 400),
+        ("POST", "/ephemeral_keys", 401),
+        ("DELETE", "/ephemeral_keys/eki_1", 401),
     )
 
     @pytest.mark.parametrize(("method", "path", "status"), ROUTES)
@@ -461,9 +608,9 @@ class TestTheKey:
         self, call, method, path, _
     ):
         reply = await call(method, path, headers={"Authorization": "Basic eDp5"})
-        takes = path.endswith(("/update", "/default", "/payment_methods")) and path != (
-            "/payment_methods"
-        )
+        takes = path.endswith(("/update", "/default", "cus_1/payment_methods"))
+        if path == "/customers/payment_methods":
+            return  # it takes no secret key anyway
         assert (reply.status == 401) is takes
 
 
@@ -489,7 +636,12 @@ class TestRoutes:
 
 
 KEYS = st.sampled_from(
-    sorted(CREATE_KEYS | CARD_KEYS | CARD_UPDATE_KEYS | {"card", "bank_debit", "name", "self"})
+    sorted(
+        CREATE_KEYS
+        | CARD_KEYS
+        | CARD_UPDATE_KEYS
+        | {"card", "bank_debit", "name", "self", "address", "document_details"}
+    )
 )
 TEXTS = st.sampled_from(
     ["card", "credit", "cus_1", "4242424242424242", "12", "31", "VISA", "\ud800"]
@@ -500,7 +652,13 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=8,
 )
-TAKES_A_BODY = ("payment_methods.create", "payment_methods.update", "customers.create")
+TAKES_A_BODY = (
+    "payment_methods.create",
+    "payment_methods.update",
+    "customers.create",
+    "customers.update",
+    "ephemeral_keys.create",
+)
 
 
 @pytest.mark.parametrize("dialect", ["perfectpay", "hyperswitch"])
@@ -513,7 +671,7 @@ def test_any_body_is_answered_or_refused_with_a_4xx(dialect, operation, body):
     entry = LedgerRequest(1, 0.0, "POST", operation)
     route = next(route for route in ROUTES if route.operation == operation)
     content = json.dumps(body).encode()
-    ids = {"payment_method_id": method_id}
+    ids = {"payment_method_id": method_id, "customer_id": "cus_1"}
     call = Call(entry, route, ids, {}, MultiDict(), "application/json", content)
     try:
         answer = HANDLERS[operation](sandbox._api, call)

@@ -6,12 +6,16 @@ from perfectpay_async.sandbox.throttle import Throttle
 
 @pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: route.operation)
 def test_every_route_is_found_with_its_ids(route):
-    path = route.template.format(payment_method_id="pm_1", customer_id="cus%2F1")
+    path = route.template.format(payment_method_id="pm_1", customer_id="cus%2F1", key_id="eki_1")
     found, ids = routes.match(route.method, path)
     assert found is route
     assert ids == {
         name: value
-        for name, value in (("payment_method_id", "pm_1"), ("customer_id", "cus/1"))
+        for name, value in (
+            ("payment_method_id", "pm_1"),
+            ("customer_id", "cus/1"),
+            ("key_id", "eki_1"),
+        )
         if name in route.template
     }
 

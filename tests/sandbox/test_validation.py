@@ -183,10 +183,10 @@ class TestLimit:
     @pytest.mark.parametrize(("values", "limit"), [([], None), (["0"], 0), (["50"], 50)])
     def test_taken(self, values, limit):
         query = MultiDict([*(("limit", value) for value in values), ("hat", "1"), ("hat", "2")])
-        assert validation.list_limit(query) == limit
+        assert validation.query_number(query, "limit") == limit
 
     @pytest.mark.parametrize("values", [[""], ["1.5"], ["-1"], ["9" * 5_000], ["1", "2"]])
     def test_refused(self, values, refusal):
         query = MultiDict(("limit", value) for value in values)
-        answer = refusal(validation.list_limit, query)
+        answer = refusal(validation.query_number, query, "limit")
         assert (answer.status, answer.content_type) == (400, "text/plain; charset=utf-8")
