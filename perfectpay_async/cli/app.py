@@ -10,15 +10,20 @@ from importlib import import_module
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from perfectpay_async._version import __version__
 
+from .card_numbers import refuse_card_numbers
 from .exits import ExitCode
 
 _COMMANDS: Final = {
     "demo": "Show it all: a sandbox, many cards, faults, a bulk update, and the proof.",
     "sandbox": "Run a PerfectPay on this machine, to develop and test against.",
+    "methods": "Look at and change saved payment methods, one call each.",
+    "customers": "Look at and change customers, one call each.",
     "bulk": "Work on many cards at once.",
+    "doctor": "Check key, host, network and clock, and say what to do.",
 }
 
 
@@ -37,6 +42,15 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"{__package__}.{cmd_name}"), cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands without importing them: this runs at each press of the tab key."""
+        names = [
+            CompletionItem(name, help=text)
+            for name, text in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(
         self,
@@ -63,6 +77,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         The exit code; see `ExitCode`.
     """
     try:
+        refuse_card_numbers(sys.argv[1:] if arguments is None else arguments)
         code = app(arguments, prog_name="perfectpay", standalone_mode=False)
     except click.Abort:
         return ExitCode.INTERRUPTED
