@@ -53,5 +53,8 @@ async def test_the_other_examples_run_with_a_client_at_hand(sandbox, source):
 
 def test_there_are_examples_of_everything_promised():
     text = "\n".join(EXAMPLES)
-    for promised in ("Middlewares(", "RetryPolicy(", "client.request(", "bulk.update_expiries("):
+    for promised in (
+        *("Middlewares(", "RetryPolicy(", "client.request(", "bulk.update_expiries("),
+        *("customers.list(", "set_default(", "ephemeral_keys.create("),
+    ):
         assert promised in text

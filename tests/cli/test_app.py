@@ -22,7 +22,21 @@ def test_help_loads_nothing_heavy():
     assert "demo" in ended.stdout
     assert "sandbox" in ended.stdout
     assert "bulk" in ended.stdout
+    assert "methods" in ended.stdout
+    assert "doctor" in ended.stdout
     assert not {"aiohttp", "cattrs", "pyarrow", "rich", "tenacity"} & set(ended.stderr.split())
+
+
+@pytest.mark.parametrize("group", ["methods", "customers"])
+def test_nor_does_the_help_of_a_group(group):
+    script = (
+        f"import sys; from perfectpay_async.cli.app import run; code = run(['{group}', '--help']); "
+        "sys.stderr.write(' '.join(sys.modules)); sys.exit(code)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not {"aiohttp", "cattrs", "pyarrow", "rich"} & set(ended.stderr.split())
 
 
 def test_version(capsys):
@@ -31,7 +45,17 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["demo"], ["sandbox"], ["bulk"], ["bulk", "run"], ["bulk", "plan"]]
+    "command",
+    [
+        ["demo"],
+        ["sandbox"],
+        ["doctor"],
+        ["bulk"],
+        ["bulk", "run"],
+        ["bulk", "plan"],
+        *(["methods", name] for name in ("list", "get", "create", "update", "delete", "default")),
+        *(["customers", name] for name in ("list", "get", "create", "update", "delete")),
+    ],
 )
 def test_every_command_explains_itself(command, capsys):
     assert app.run([*command, "--help"]) == 0
