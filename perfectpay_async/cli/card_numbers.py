@@ -14,9 +14,9 @@ from .exits import InputNotTaken
 if TYPE_CHECKING:
     from perfectpay_async.entities import CardExpiry, NewCard
 
-_WHOLE: Final = re.compile(r"\d(?:[ -]?\d){12,18}", re.ASCII)
-# Inside a text too, but not inside a word, an id, or a telephone number with its plus sign.
-_INSIDE: Final = re.compile(r"(?<![\w+])\d(?:[ -]?\d){12,18}(?!\w)", re.ASCII)
+_ANYWHERE: Final = re.compile(r"\d(?:[ -]?\d){12,18}", re.ASCII)
+# In a text, but not inside a word, an id, or a telephone number with its plus sign.
+_IN_TEXT: Final = re.compile(r"(?<![\w+])\d(?:[ -]?\d){12,18}(?!\w)", re.ASCII)
 _FREE_TEXT: Final = frozenset({"methods", "customers"})
 _GROUPING: Final = str.maketrans("", "", " -")
 _LONGEST_LINE: Final = 64
@@ -34,8 +34,12 @@ def refuse_card_numbers(arguments: Sequence[str]) -> None:
     """
     free_text = bool(arguments) and arguments[0] in _FREE_TEXT
     for place, argument in enumerate(arguments, 1):
-        value = argument.partition("=")[2] if argument.startswith("-") else argument
-        if _is_card_number(value) or (free_text and _holds_card_number(value)):
+        option, _, value = argument.partition("=") if argument[:1] == "-" else ("", "", argument)
+        if (
+            _is_card_number(value)
+            or _holds_card_number(option, _ANYWHERE)
+            or (free_text and _holds_card_number(value, _IN_TEXT))
+        ):
             raise click.UsageError(
                 f"argument {place} looks like a card number, and arguments are seen by every user "
                 "of this machine and kept in the shell's history: remove it from there; "
@@ -85,11 +89,11 @@ def _read(what: str) -> str:
 
 
 def _is_card_number(text: str) -> bool:
-    return _WHOLE.fullmatch(text.strip()) is not None and _has_check_digit(text.strip())
+    return _ANYWHERE.fullmatch(text.strip()) is not None and _has_check_digit(text.strip())
 
 
-def _holds_card_number(text: str) -> bool:
-    return any(_has_check_digit(match[0]) for match in _INSIDE.finditer(text))
+def _holds_card_number(text: str, pattern: re.Pattern[str]) -> bool:
+    return any(_has_check_digit(match[0]) for match in pattern.finditer(text))
 
 
 def _has_check_digit(text: str) -> bool:

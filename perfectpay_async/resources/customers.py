@@ -290,11 +290,10 @@ class Customers:
             >>> async def names(client):
             ...     return [customer.name async for customer in client.customers.list(limit=50)]
         """
-        if limit is not None and (isinstance(limit, bool) or limit < 0):
-            raise InvalidRequestError("limit must be a whole number from 0", field="limit")
-        if isinstance(offset, bool) or offset < 0:
-            raise InvalidRequestError("offset must be a whole number from 0", field="offset")
-        if isinstance(page_size, bool) or not 1 <= page_size <= _LARGEST_PAGE:
+        if limit is not None:
+            _check_count("limit", limit)
+        _check_count("offset", offset)
+        if type(page_size) is not int or not 1 <= page_size <= _LARGEST_PAGE:
             raise InvalidRequestError(
                 f"page_size must be 1 to {_LARGEST_PAGE:,}", field="page_size"
             )
@@ -316,3 +315,8 @@ class Customers:
             offset=offset,
             page_size=page_size,
         )
+
+
+def _check_count(name: str, value: int) -> None:
+    if type(value) is not int or value < 0:
+        raise InvalidRequestError(f"{name} must be a whole number from 0", field=name)

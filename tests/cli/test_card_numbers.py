@@ -37,7 +37,14 @@ def test_a_card_number_is_no_argument_and_is_not_echoed(number, before, capsys):
 
 @pytest.mark.parametrize(
     "argument",
-    ["--number=4242424242424242", "--name=card 4242 4242 4242 4242!", "see 378282246310005."],
+    [
+        "--number=4242424242424242",
+        "--name=card 4242 4242 4242 4242!",
+        "see 378282246310005.",
+        "--card4242424242424242",
+        "-4242424242424242",
+        "-n4242424242424242=x",
+    ],
 )
 def test_nor_is_it_a_part_of_one(argument, capsys):
     assert run(["customers", "update", "cus_1", argument]) == 2

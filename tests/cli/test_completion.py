@@ -74,3 +74,17 @@ def test_in_bash_as_it_is_documented():
         check=True,
     )
     assert ended.stdout == "create\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_documented_shell_has_its_script(shell):
+    ended = subprocess.run(
+        [sys.executable, "-c", "from perfectpay_async.cli import main; main()"],
+        env={**os.environ, "_PERFECTPAY_COMPLETE": f"{shell}_source"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"_PERFECTPAY_COMPLETE={shell}_complete" in ended.stdout
+    page = Path(__file__).parents[2] / "docs" / "cli.md"
+    assert f"{shell}_source" in page.read_text("utf-8")

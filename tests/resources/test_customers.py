@@ -250,7 +250,16 @@ class TestWhatIsNotSent:
 
     @pytest.mark.parametrize(
         "numbers",
-        [{"limit": -1}, {"limit": True}, {"offset": -1}, {"page_size": 0}, {"page_size": 1_001}],
+        [
+            {"limit": -1},
+            {"limit": True},
+            {"limit": "5"},
+            {"offset": 1.5},
+            {"page_size": None},
+            {"offset": -1},
+            {"page_size": 0},
+            {"page_size": 1_001},
+        ],
     )
     async def test_bad_numbers_are_refused_at_once(self, client, mocked_api, numbers):
         with pytest.raises(InvalidRequestError, match=next(iter(numbers))):
