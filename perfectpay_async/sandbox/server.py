@@ -37,14 +37,15 @@ _MISSING_KEY_IS_400: Final = frozenset(
 _TAKES_AUTHORIZATION: Final = frozenset(
     {"payment_methods.update", "payment_methods.list", "payment_methods.set_default"}
 )
-# These take an ephemeral key in place of the secret key, and the one of a browser takes no other.
-# Of which customer the key is, only that one asks: so does stock Hyperswitch.
+# These take an ephemeral key in place of the secret key. As in stock Hyperswitch, they do not ask
+# whose key it is.
 _TAKES_EPHEMERAL: Final = frozenset(
     {
         "payment_methods.delete", "payment_methods.list", "payment_methods.set_default",
         "payment_methods.list_own", "customers.retrieve",
     }
 )  # fmt: skip
+# This one takes nothing else: whose methods it lists is in the key.
 _FOR_BROWSERS: Final = "payment_methods.list_own"
 
 

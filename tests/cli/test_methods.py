@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -282,3 +283,28 @@ class TestErrors:
         assert code == 130
         assert "look before you repeat it" in err
         assert "repeat" not in perfectpay("get", "pm_1")[2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_number_typed_on_a_real_terminal_is_not_echoed(sandbox, environment):
+    sandbox.seed_customer("cus_1")
+    spawn = (
+        "import pty, sys; pty.spawn([sys.executable, '-c', "
+        "'from perfectpay_async.cli import main; main()', *sys.argv[1:]])"
+    )
+    command = [sys.executable, "-c", spawn, "methods", "create", "cus_1", "--expiry", "12/45"]
+    shown = b""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for prompt, typed in ((b"Card number: ", VISA), (b"CVC (may be empty): ", "8361")):
+            while not shown.endswith(prompt):
+                byte = process.stdout.read(1)
+                assert byte, shown
+                shown += byte
+            process.stdin.write(f"{typed}\n".encode())
+            process.stdin.flush()
+        shown += process.stdout.read()
+    assert b"card.last4_digits" in shown
+    assert VISA.encode() not in shown
+    assert b"8361" not in shown
+    (method,) = sandbox.store.methods.values()
+    assert method.card.last4 == "4242"
