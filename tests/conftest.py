@@ -44,6 +44,12 @@ class RawServer:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
+        # asyncio reports that a client has gone, unless the collector happens to finalize its
+        # objects in one order and not the other.
+        protocol: Any = writer.transport.get_protocol()
+        protocol._get_close_waiter(writer).add_done_callback(
+            lambda closed: closed.cancelled() or closed.exception()
+        )
         try:
             await self.handler(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
