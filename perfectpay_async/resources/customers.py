@@ -158,11 +158,9 @@ class Customers:
         except PerfectPayError as lookup:
             error.add_note(f"The customer of this id could not be looked up: {lookup}")
             return None
-        if holds(found, body):
+        if holds(found, body) and not found.is_redacted:
             return found
-        error.add_note(
-            "There is a customer of this id with other values: made before, or changed since."
-        )
+        error.add_note("There is a customer of this id with other values, or a deleted one.")
         return None
 
     async def retrieve(

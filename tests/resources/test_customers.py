@@ -186,6 +186,15 @@ class TestCreate:
         assert caught.value.outcome is Outcome.UNKNOWN
         assert "with other values" in caught.value.__notes__[0]
 
+    async def test_taken_after_a_lost_answer_by_a_deleted_one_is_not(self, client, mocked_api):
+        mocked_api.post(f"{ROOT}/customers", status=503)
+        mocked_api.post(f"{ROOT}/customers", status=400, payload=error_body("IR_12"))
+        redacted = {"customer_id": "cus_9", "name": "Redacted", "email": "Redacted"}
+        mocked_api.get(f"{ROOT}/customers/cus_9", payload=redacted)
+        with pytest.raises(BadRequest) as caught:
+            await client.customers.create(customer_id="cus_9")
+        assert "or a deleted one" in caught.value.__notes__[0]
+
     async def test_taken_after_a_lost_answer_and_nothing_to_see_is_said(self, client, mocked_api):
         mocked_api.post(f"{ROOT}/customers", status=503)
         mocked_api.post(f"{ROOT}/customers", status=400, payload=error_body("IR_12"))
