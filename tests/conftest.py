@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from traceback import TracebackException
-from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 import pytest
-from aioresponses import aioresponses
 from multidict import CIMultiDict
 from yarl import URL
 
 from perfectpay_async.messages import Operation, Request, Response
 from perfectpay_async.secrets import MaskedBytes
+from perfectpay_async.testing import MockedApi
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -115,30 +112,9 @@ def answer() -> Callable[..., bytes]:
     return http_answer
 
 
-class MockedResponse(aiohttp.ClientResponse):
-    """Supplies what aioresponses leaves out on aiohttp 3.14: the writer of the request."""
-
-    _TAKES_WRITER = "stream_writer" in inspect.signature(aiohttp.ClientResponse).parameters
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if self._TAKES_WRITER:
-            kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
-        super().__init__(*args, **kwargs)
-
-
-class MockedApi(aioresponses):
-    """aioresponses on every supported aiohttp."""
-
-    def add(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("response_class", MockedResponse)
-        super().add(*args, **kwargs)
-
-
 @pytest.fixture
-def mocked_api() -> Iterator[MockedApi]:
-    mocked = MockedApi()
-    with mocked:
-        yield mocked
+def mocked_api(perfectpay_mocked_api: MockedApi) -> MockedApi:
+    return perfectpay_mocked_api
 
 
 @pytest.fixture

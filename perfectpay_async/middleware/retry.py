@@ -12,7 +12,6 @@ import asyncio
 import inspect
 import logging
 import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
@@ -76,7 +75,7 @@ class Retry:
         policy = request.retry or self._policy
         budget = self._budget_of(policy)
         state = RetryCallState(cast("Any", None), None, (request,), {})
-        state.start_time = time.monotonic() - (now() - request.started)
+        state.start_time = request.started
         attempt_started = request.started
         attempts: list[Attempt] = []
         spent = 0
@@ -84,6 +83,7 @@ class Retry:
             while True:
                 ended = now()
                 state.set_exception((type(failure), failure, None))
+                state.outcome_timestamp = ended  # tenacity's own clock is not that of the loop
                 attempts.append(
                     _record(request, failure, attempt_started, ended, len(attempts) + 1)
                 )
