@@ -21,7 +21,7 @@ from .http.pipeline import Middleware, Middlewares, Next, compose, pass_through
 from .http.transport import Transport
 from .jsontext import encode_json
 from .messages import Operation, Response
-from .middleware import ApiKeyAuth, ApiKeyProvider, IdempotencyKey, LogCalls, RateLimit, Retry
+from .middleware import ApiKeyAuth, ApiKeyProvider, IdempotencyKey, LogCalls, Retry
 from .options import RequestOptions, check_seconds
 from .resilience.budget import RetryBudget
 from .resilience.policy import RetryPolicy
@@ -62,7 +62,8 @@ class PerfectPay:
         retry: When, how often and after which wait a failed attempt is repeated.
         retry_budget: Tokens that all calls share for retries, so that an outage is not
             multiplied. `RetryBudget(retry_cost=0, throttled_cost=0)` never refuses.
-        rate_limit: How fast and how many at once requests are sent; no limit by default.
+        rate_limit: How fast and how many at once requests are sent: a `RateLimit`, or a middleware
+            of your own in its place; no limit by default.
         middlewares: Your own middlewares, and replacements for the default ones.
         dialect: Form of the request bodies: "perfectpay" as its documentation shows them, or
             "hyperswitch" for a server that takes the stock Hyperswitch v1 form.
@@ -106,7 +107,7 @@ class PerfectPay:
         attempt_timeout: float = 10.0,
         retry: RetryPolicy | None = None,
         retry_budget: RetryBudget | None = None,
-        rate_limit: RateLimit | None = None,
+        rate_limit: Middleware | None = None,
         middlewares: Middlewares | None = None,
         dialect: Dialect = "perfectpay",
         max_connections: int = 100,

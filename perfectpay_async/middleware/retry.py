@@ -25,6 +25,8 @@ from perfectpay_async.outcome import Attempt, GaveUp, Outcome
 from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
 
+from .logging import extras
+
 LOGGER: Final = logging.getLogger("perfectpay_async.retry")
 
 # The server's wait is stretched by up to a tenth, so that all those it sent away at one moment do
@@ -192,6 +194,8 @@ def _complete(
 
 
 def _log_retry(request: Request, attempt: Attempt, wait: float) -> None:
+    if not LOGGER.isEnabledFor(logging.INFO):
+        return
     LOGGER.info(
         "%s %s: attempt %d ended with %s (status %s); next attempt in %.3f s",
         request.operation.method,
@@ -200,4 +204,14 @@ def _log_retry(request: Request, attempt: Attempt, wait: float) -> None:
         attempt.error,
         attempt.status,
         wait,
+        extra=extras(
+            request,
+            status=attempt.status,
+            outcome=attempt.outcome.value,
+            error=attempt.error,
+            attempt=attempt.number,
+            elapsed=attempt.elapsed,
+            wait=wait,
+            request_id=attempt.request_id,
+        ),
     )
