@@ -8,7 +8,7 @@ inside each other would make a backend count every request twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
@@ -136,9 +136,7 @@ class Telemetry:
                 ending.error = str(status) if status >= _FIRST_ERROR else None
                 ending.facts = {"http.response.status_code": status}
                 if response.request_id is not None:
-                    span.set_attribute(
-                        "http.response.header.x-request-id", [response.request_id]
-                    )
+                    span.set_attribute("http.response.header.x-request-id", [response.request_id])
                 return response
         finally:
             self._request_duration.record(now() - began, attributes | ending.attributes)
@@ -169,7 +167,7 @@ class Telemetry:
     @contextmanager
     def _span(
         self, name: str, kind: SpanKind, attributes: dict[str, str | int], ending: _Ending
-    ) -> Iterator[Span]:
+    ) -> Generator[Span]:
         # The text of an exception may quote the server, so it is not recorded.
         with self._tracer.start_as_current_span(
             name,

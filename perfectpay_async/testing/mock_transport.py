@@ -83,7 +83,8 @@ class MockTransport:
             *steps: What happens to each.
 
         Raises:
-            ValueError: The target has neither form, there is no step, or a step is none.
+            ValueError: The target has neither form, or there is no step.
+            TypeError: A step is none of those.
         """
         if not steps:
             raise ValueError("expect needs an answer or error for each request")
@@ -97,7 +98,8 @@ class MockTransport:
             step: What happens to each.
 
         Raises:
-            ValueError: The target has neither form, or the step is none.
+            ValueError: The target has neither form.
+            TypeError: The step is none of those.
         """
         self._allowed.append(_Expectation(target, (step,)))
 
@@ -112,8 +114,9 @@ class MockTransport:
         Args:
             **settings: Of `PerfectPay`, such as `deadline` or `retry`.
         """
-        defaults: dict[str, Any] = {"api_key": "snd_test", "base_url": "http://127.0.0.1"}
-        return PerfectPay(**{**defaults, **settings, "transport": self})
+        settings.setdefault("api_key", "snd_test")
+        settings.setdefault("base_url", "http://127.0.0.1")
+        return PerfectPay(transport=self, **settings)
 
     def verify(self) -> None:
         """Check that all that was expected came, and nothing else.
@@ -262,16 +265,16 @@ def _check(step: object) -> None:
     """Check that something says what happens to a request."""
     kind = step if isinstance(step, type) else type(step)
     if issubclass(kind, _MADE_OF_ANSWERS):
-        raise ValueError(
+        raise TypeError(
             f"{kind.__name__} is made of an answer: give the answer, such as "
             "Answer.error(404, 'HE_02') or Answer.bad_json()"
         )
     is_content = issubclass(kind, Mapping | Sequence) and not issubclass(kind, str | bytes)
     is_step = is_content or issubclass(kind, Answer | Exception)
     if not is_step and (isinstance(step, type) or not callable(step)):
-        raise ValueError(
+        raise TypeError(
             "what happens to a request must be an Answer, a dictionary or list, an error of the "
             f"transport, or a function; not {cast('type', kind).__name__}"
         )
     if isinstance(step, type) and not issubclass(step, Exception):
-        raise ValueError(f"pass an object of {step.__name__}, not the class")
+        raise TypeError(f"pass an object of {step.__name__}, not the class")

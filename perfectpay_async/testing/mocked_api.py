@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from aioresponses import aioresponses
@@ -24,12 +24,16 @@ class MockedApi(aioresponses):
         ...         api.get("https://sandbox.perfectpay.ai/payment_methods/pm_1", status=503)
     """
 
-    def add(
-        self, *args: Any, callback: Callable[..., Any] | None = None, **settings: Any
-    ) -> None:
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
+
+    def add(self, *args: Any, **settings: Any) -> None:
         """Mock an address. See `aioresponses.add`; `get`, `post` and the others come here."""
         settings.setdefault("response_class", _Response)
-        super().add(*args, callback=callback and _completing(callback), **settings)
+        if settings.get("callback") is not None:
+            settings["callback"] = _completing(settings["callback"])
+        super().add(*args, **settings)  # pyright: ignore[reportUnknownMemberType] - its own types
 
 
 class _Response(aiohttp.ClientResponse):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from perfectpay_async.sandbox import Sandbox
 
 
 @contextmanager
-def serve_in_thread(sandbox: Sandbox) -> Iterator[Sandbox]:
+def serve_in_thread(sandbox: Sandbox) -> Generator[Sandbox]:
     """Run a sandbox in an event loop and thread of its own while the block lasts.
 
     It serves async tests of every plugin, tests that call `asyncio.run`, and synchronous ones.

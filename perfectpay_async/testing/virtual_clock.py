@@ -64,12 +64,12 @@ class VirtualClock:
             raise RuntimeError("a VirtualClock is used once; make another one")
         selector = getattr(loop, "_selector", None)
         if not isinstance(selector, selectors.BaseSelector):
-            raise RuntimeError(
+            raise RuntimeError(  # noqa: TRY004 - where it is used is wrong, not what it is given
                 "VirtualClock needs an event loop of asyncio's own that waits in a selector, "
                 f"not a {type(loop).__name__}"
             )
         if isinstance(selector, _JumpingSelector):
-            raise RuntimeError("this event loop has a virtual clock already")
+            raise RuntimeError("this event loop has a virtual clock already")  # noqa: TRY004
         self._loop = loop
         self._began = loop.time()
         real_time = loop.time

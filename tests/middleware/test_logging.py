@@ -99,7 +99,9 @@ class TestExtras:
 
     async def test_of_retries(self, perfectpay_mock, caplog):
         busy = Answer.error(503, headers={"x-request-id": "req_3"})
-        perfectpay_mock.expect("payment_methods.retrieve", ConnectError, busy, payment_method("pm_1"))
+        perfectpay_mock.expect(
+            "payment_methods.retrieve", ConnectError, busy, payment_method("pm_1")
+        )
         client = perfectpay_mock.client(retry=RetryPolicy(wait=lambda state: 2.5))
         with caplog.at_level("INFO", logger="perfectpay_async"), VirtualClock():
             await client.payment_methods.retrieve("pm_1")

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 from tenacity import stop_after_delay, wait_fixed
@@ -106,7 +107,7 @@ class TestTargets:
         methods = mock.client().payment_methods
         await methods.retrieve("pm_1")
         await methods.retrieve("pm_2")
-        with pytest.raises(AssertionError, match="unexpected: payment_methods.update"):
+        with pytest.raises(AssertionError, match=r"unexpected: payment_methods\.update"):
             await methods.update("pm_1", nick_name="x")
         assert len(mock.requests_of("GET /payment_methods/pm_2")) == 1
         assert len(mock.requests_of("payment_methods.retrieve")) == 2
@@ -280,15 +281,14 @@ class TestVerify:
             mock.verify()
 
     async def test_an_unexpected_call_is_reported_though_the_code_swallows_it(self, mock):
+        with suppress(Exception):
+            await mock.client().payment_methods.list("cus_1")
         with pytest.raises(AssertionError, match=r"unexpected: payment_methods\.list"), mock:
-            try:
-                await mock.client().payment_methods.list("cus_1")
-            except Exception:
-                pass
+            pass
 
     async def test_the_block_does_not_hide_another_failure(self, mock):
+        mock.expect("payment_methods.list", {})
         with pytest.raises(KeyError), mock:
-            mock.expect("payment_methods.list", {})
             raise KeyError
 
     @pytest.mark.parametrize(
@@ -305,12 +305,12 @@ class TestVerify:
         ],
     )
     def test_what_is_no_step_is_refused(self, mock, step, message):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(TypeError, match=message):
             mock.expect("payment_methods.list", step)
 
     async def test_what_a_function_returns_is_checked_too(self, mock):
         mock.expect("payment_methods.list", lambda request: 503)
-        with pytest.raises(ValueError, match="not int"):
+        with pytest.raises(TypeError, match="not int"):
             await mock.client().payment_methods.list("cus_1")
 
     def test_no_step_is_refused(self, mock):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-TESTS = '''
+TESTS = """
 import asyncio
 import pytest
 from perfectpay_async import PerfectPay, ServerError
@@ -53,8 +53,8 @@ async def test_mocked_api(perfectpay_mocked_api):
     )
     async with PerfectPay("snd_x", environment="sandbox") as client:
         await client.payment_methods.retrieve("pm_1")
-'''
-SYNCHRONOUS = '''
+"""
+SYNCHRONOUS = """
 import asyncio
 
 def test_synchronous(perfectpay_sandbox, perfectpay_client, perfectpay_ledger):
@@ -63,7 +63,7 @@ def test_synchronous(perfectpay_sandbox, perfectpay_client, perfectpay_ledger):
         return await perfectpay_client.payment_methods.list("cus_1")
     assert len(asyncio.run(main())) == 0
     assert len(perfectpay_ledger.requests) == 1
-'''
+"""
 ANYIO = """pytestmark = pytest.mark.anyio
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_the_fixtures_work_without_an_async_plugin(run):
 
 
 def test_settings_of_the_sandbox_can_be_overridden(run):
-    output = run('''
+    output = run("""
 import pytest
 
 @pytest.fixture
@@ -130,22 +130,22 @@ def perfectpay_sandbox_options():
 
 def test_it(perfectpay_sandbox, perfectpay_client):
     assert (perfectpay_sandbox.api_key, perfectpay_sandbox.rate_limit) == ("snd_mine", 7)
-''')  # fmt: skip
+""")  # fmt: skip
     assert "1 passed" in output, output
 
 
 def test_what_the_mock_expected_and_did_not_get_fails_the_test(run):
-    output = run('''
+    output = run("""
 def test_it(perfectpay_mock):
     perfectpay_mock.expect("payment_methods.list", {})
-''')  # fmt: skip
+""")  # fmt: skip
     assert "AssertionError: never came: payment_methods.list, 1 more" in output
     assert "1 error" in output
 
 
 def test_starting_pytest_imports_nothing_of_the_client(run):
     """Of a project that merely has this package installed, and uses none of its fixtures."""
-    output = run('''
+    output = run("""
 import sys
 
 def test_it():
@@ -157,7 +157,7 @@ def test_it():
     }
     heavy = {"aiohttp", "attrs", "cattrs", "tenacity", "aioresponses", "click", "opentelemetry"}
     assert not heavy & sys.modules.keys()
-''')  # fmt: skip
+""")  # fmt: skip
     assert "1 passed" in output, output
 
 
@@ -177,11 +177,11 @@ def test_the_fixtures_are_listed_with_their_purpose(run):
 
 
 def test_a_missing_extra_is_named(run):
-    output = run('''
+    output = run("""
 import sys
 sys.modules["aioresponses"] = None
 
 def test_it(perfectpay_mocked_api):
     pass
-''')  # fmt: skip
+""")  # fmt: skip
     assert "pip install 'perfectpay-async[testing]'" in output
