@@ -51,6 +51,16 @@ async def test_the_other_examples_run_with_a_client_at_hand(sandbox, source):
             await result
 
 
+async def test_the_example_of_a_test_passes(
+    perfectpay_sandbox, perfectpay_client, perfectpay_faults, perfectpay_ledger
+):
+    (source,) = (source for source in EXAMPLES if "async def test_" in source)
+    names = {}
+    exec(source, names)
+    (test,) = (value for name, value in names.items() if name.startswith("test_"))
+    await test(perfectpay_sandbox, perfectpay_client, perfectpay_faults, perfectpay_ledger)
+
+
 def test_there_are_examples_of_everything_promised():
     text = "\n".join(EXAMPLES)
     for promised in (
