@@ -21,7 +21,7 @@ from perfectpay_async.http.pipeline import Middleware, Middlewares
 from perfectpay_async.middleware import LogCalls
 from perfectpay_async.resilience.budget import RetryBudget
 
-from .telemetry import Telemetry, chained
+from .telemetry import Telemetry, chained, unseen_by_others
 
 __all__ = ["Instrumented", "instrumented"]
 
@@ -64,7 +64,7 @@ def instrumented(
         middlewares=evolve(
             chosen,
             logging=chained(telemetry.call, chosen.logging or LogCalls()),
-            attempt=(telemetry.attempt, *chosen.attempt),
+            attempt=(telemetry.attempt, *chosen.attempt, *unseen_by_others()),
         ),
         rate_limit=rate_limit and telemetry.held_back_by(rate_limit),
         retry_budget=budget,

@@ -8,8 +8,8 @@ inside each other would make a backend count every request twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 from attrs import define, field
@@ -22,16 +22,6 @@ from perfectpay_async.errors import PerfectPayError
 from perfectpay_async.http.pipeline import Middleware, Next
 from perfectpay_async.messages import Request, Response
 from perfectpay_async.resilience.budget import RetryBudget
-
-# Where aiohttp itself is instrumented its spans would count each attempt a second time, and show
-# the whole URL, which holds ids.
-_only_ours: Callable[[], AbstractContextManager[None]] = nullcontext
-try:
-    from opentelemetry.instrumentation.utils import suppress_http_instrumentation
-except ModuleNotFoundError:
-    pass
-else:
-    _only_ours = suppress_http_instrumentation
 
 _SCHEMA: Final = "https://opentelemetry.io/schemas/1.23.1"  # where the HTTP conventions got stable
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -130,8 +120,7 @@ class Telemetry:
         ending = _Ending()
         try:
             with self._span(name, SpanKind.CLIENT, attributes | resent, ending) as span:
-                with _only_ours():
-                    response = await call_next(_with_context(request))
+                response = await call_next(_with_context(request))
                 status = response.status
                 ending.error = str(status) if status >= _FIRST_ERROR else None
                 ending.facts = {"http.response.status_code": status}
@@ -190,6 +179,23 @@ class Telemetry:
                 span.set_attributes(ending.attributes)
                 if ending.error is not None:
                     span.set_status(StatusCode.ERROR)
+
+
+def unseen_by_others() -> tuple[Middleware, ...]:
+    """Return what holds off the instrumentation of aiohttp, where there is one.
+
+    Its span would count an attempt a second time, and show the whole URL, which holds ids.
+    """
+    try:
+        from opentelemetry.instrumentation.utils import suppress_instrumentation
+    except ModuleNotFoundError:
+        return ()
+
+    async def unseen(request: Request, call_next: Next) -> Response:
+        with suppress_instrumentation():
+            return await call_next(request)
+
+    return (unseen,)
 
 
 def chained(outer: Middleware, inner: Middleware) -> Middleware:

@@ -12,9 +12,9 @@ from perfectpay_async.testing import plugin
 
 PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-AUTO = ("-p", "no:anyio", "-o", "asyncio_mode=auto")
-AUTO += ("-o", "asyncio_default_fixture_loop_scope=function")
-ANYIO = ("-p", "no:asyncio")
+SCOPE = "asyncio_default_fixture_loop_scope=function"
+AUTO = ["-p", "no:anyio", "-o", "asyncio_mode=auto", "-o", SCOPE]
+ANYIO = ["-p", "no:asyncio"]
 
 
 @pytest.mark.parametrize(
