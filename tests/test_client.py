@@ -66,6 +66,7 @@ class TestSettings:
             ({"dialect": "stripe"}, "dialect must be 'perfectpay' or 'hyperswitch'"),
             ({"max_connections": 0}, "max_connections must be a whole number from 1"),
             ({"connect_timeout": -1}, "connect_timeout must be a number of seconds above 0"),
+            ({"rate_limit": 40}, "rate_limit must be a RateLimit, such as"),
         ],
     )
     def test_each_rule_has_its_sentence(self, settings, sentence):

@@ -93,7 +93,11 @@ class Telemetry:
         ending = _Ending()
         try:
             with self._span(request.operation.name, SpanKind.INTERNAL, attributes, ending) as span:
-                response = await call_next(request)
+                try:
+                    response = await call_next(request)
+                except PerfectPayError as error:
+                    span.set_attribute("perfectpay.attempts", len(error.attempts))
+                    raise
                 ending.error = None
                 span.set_attribute("perfectpay.attempts", len(response.earlier_attempts) + 1)
                 return response
@@ -170,7 +174,6 @@ class Telemetry:
             except PerfectPayError as error:
                 ending.error = type(error).__name__
                 ending.facts = _facts(error)
-                span.set_attribute("perfectpay.attempts", max(1, len(error.attempts)))
                 raise
             except Exception as error:
                 ending.error = type(error).__name__

@@ -16,7 +16,7 @@ _CREATED: Final = "2026-01-15T09:30:00.000Z"
 
 @frozen
 class Answer:
-    """One answer of the server. Make it with a class method.
+    """One answer of the server. The class methods make the usual ones.
 
     Attributes:
         status: HTTP status.

@@ -160,6 +160,8 @@ class TestSpans:
             await client.payment_methods.retrieve("pm_gone")
         attempt, call = telemetry.spans
         assert attempt.attributes["error.type"] == "404"
+        assert "perfectpay.attempts" not in attempt.attributes
+        assert call.attributes["perfectpay.attempts"] == 1
         assert call.attributes["error.type"] == "NotFound"
         assert call.attributes["perfectpay.outcome"] == "refused"
         assert call.attributes["perfectpay.gave_up"] == "not_retryable"
