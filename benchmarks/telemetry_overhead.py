@@ -1,6 +1,6 @@
 """What OpenTelemetry costs a call.
 
-Run it with `python benchmarks/telemetry_overhead.py`. The transport answers from memory, so only the
+Run it with `python benchmarks/telemetry_overhead.py`. The transport answers from memory: only the
 client's own work is measured; the contenders take turns in rounds. The figures are CPU time of one
 retrieve, and its ratio to a client without telemetry. On a real connection a call costs several
 times as much, so the ratios there are smaller: add the microseconds instead.
