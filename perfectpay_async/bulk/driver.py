@@ -36,7 +36,7 @@ class Driver:
         self._turn = asyncio.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
         # For each card with a row under way: the end of the last row that was taken for it.
-        self._ends: dict[str | int, asyncio.Event] = {}
+        self._ends: dict[str | int, _End] = {}
 
     def stop(self) -> None:
         """Take no more rows. Those under way are finished."""
@@ -69,7 +69,7 @@ class Driver:
             self._failure = self._failure or error
             self.stop()
 
-    async def _take(self) -> tuple[Place, asyncio.Event | None, asyncio.Event] | None:
+    async def _take(self) -> tuple[Place, _End | None, _End] | None:
         """Return the next row, the end of the card's row before it, and the end of its own."""
         worker = cast("asyncio.Task[None]", asyncio.current_task())
         self._waiting.add(worker)
@@ -82,24 +82,44 @@ class Driver:
                 if place is None:
                     self._exhausted = True
                     return None
-                earlier, end = self._ends.get(_card(place)), asyncio.Event()
-                self._ends[_card(place)] = end
+                card, end = _card(place), _End()
+                earlier = self._ends.get(card)
+                self._ends[card] = end
                 return place, earlier, end
         finally:
             self._waiting.discard(worker)
 
-    async def _handle(
-        self, place: Place, earlier: asyncio.Event | None, end: asyncio.Event
-    ) -> None:
+    async def _handle(self, place: Place, earlier: _End | None, end: _End) -> None:
         try:
             if earlier is not None:
                 await earlier.wait()
             if earlier is None or not self.stopped:
                 await self._process(place)
         finally:
-            end.set()
-            if self._ends[_card(place)] is end:
-                del self._ends[_card(place)]
+            end.come()
+            card = _card(place)
+            if self._ends[card] is end:
+                del self._ends[card]
+
+
+class _End:
+    """The end of a row. It is nearly never waited for, so its event is made by who waits."""
+
+    __slots__ = ("_came", "_event")
+
+    def __init__(self) -> None:
+        self._came = False
+        self._event: asyncio.Event | None = None
+
+    def come(self) -> None:
+        self._came = True
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        if not self._came:
+            self._event = self._event or asyncio.Event()
+            await self._event.wait()
 
 
 def _card(place: Place) -> str | int:

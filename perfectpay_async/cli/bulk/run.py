@@ -39,6 +39,7 @@ from .options import (
     run_options,
 )
 from .perform import parse_shard, perform, source_of
+from .plan import SCHEMA
 
 
 def _shard_option(
@@ -209,7 +210,8 @@ def _tell(target: Target, found: BulkJob | Inspection, cards: int, *, as_json: b
     """Say what would be sent where."""
     name = found.path.stem if isinstance(found, BulkJob) else None
     if as_json:
-        click.echo(json.dumps({"to_send": cards, "to": str(target.address), "job": name}))
+        said = {"schema": SCHEMA, "to_send": cards, "to": str(target.address), "job": name}
+        click.echo(json.dumps(said))
     else:
         of_job = "" if name is None else f" of the job {name}"
         click.echo(f"{cards:,} rows{of_job} would be sent to {target.address}")
