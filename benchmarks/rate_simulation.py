@@ -36,11 +36,16 @@ Phase = tuple[float, float]  # seconds, requests per second
 class Outcome:
     """What happened, in total and per second of the simulation."""
 
-    delivered: list[int]
-    rejected: list[int]
-    live: int = 0
-    live_rejected: int = 0
-    limit: list[float] = field(default_factory=list)
+    limit: list[float]
+    delivered: list[int] = field(init=False)
+    rejected: list[int] = field(init=False)
+    live: list[int] = field(init=False)
+    live_rejected: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        seconds = len(self.limit)
+        self.delivered, self.rejected = [0] * seconds, [0] * seconds
+        self.live, self.live_rejected = [0] * seconds, [0] * seconds
 
 
 class World:
@@ -55,9 +60,7 @@ class World:
         self._admitted: deque[float] = deque()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        seconds = math.ceil(self.length)
-        self.outcome = Outcome([0] * seconds, [0] * seconds)
-        self.outcome.limit = [self.limit(second + 0.5) for second in range(seconds)]
+        self.outcome = Outcome([self.limit(n + 0.5) for n in range(math.ceil(self.length))])
 
     def limit(self, at: float) -> float:
         return next((limit for end, limit in self._phases if at < end), 0.0)
@@ -82,12 +85,13 @@ class World:
         passes = len(self._admitted) < self.limit(self.now)
         if passes:
             self._admitted.append(self.now)
+        outcome, second = self.outcome, int(self.now)
         if live:
-            self.outcome.live += 1
-            self.outcome.live_rejected += not passes
+            outcome.live[second] += 1
+            outcome.live_rejected[second] += not passes
         else:
-            counts = self.outcome.delivered if passes else self.outcome.rejected
-            counts[int(self.now)] += 1
+            outcome.delivered[second] += passes
+            outcome.rejected[second] += not passes
         self.after(travel, lambda: answered(passes))
 
 
@@ -108,11 +112,11 @@ class Adaptive:
         while True:
             rate = self._control.rate(now)
             self._schedule.change(now, rate, 1 + BURST * rate)
-            wait = self._schedule.delay(now)
-            if not self._control.gate_open:
-                wait = self._control.hold(now)
-            elif self._flying >= self._control.cap(now):
-                return  # an answer calls again
+            wait = self._control.hold(now)
+            if self._control.gate_open:
+                if self._flying >= self._control.cap(now):
+                    return  # an answer calls again
+                wait = max(wait, self._schedule.delay(now))
             if wait == math.inf:
                 return  # the answer to the probe calls again
             if wait > 0:
@@ -161,6 +165,7 @@ def simulate(
     clients: int,
     ceiling: float,
     live: float,
+    arrivals: str,
     seed: int,
 ) -> Outcome:
     world = World(phases, seed)
@@ -169,7 +174,8 @@ def simulate(
 
     def call() -> None:
         world.request(lambda _passed: None, live=True)
-        world.after(world.random.expovariate(live), call)
+        random_times = arrivals == "random"
+        world.after(world.random.expovariate(live) if random_times else 1 / live, call)
 
     if live:
         world.after(0.0, call)

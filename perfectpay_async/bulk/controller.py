@@ -1,8 +1,9 @@
 """How fast a bulk run may go: finds the rate that the server grants, from its answers alone.
 
 Pure logic: the time comes in as an argument, nothing waits and nothing is sent. `Pace` puts it to
-work. The rate follows the congestion control CUBIC (RFC 9438), with requests per second in the
-place of a window: steep while far from the last known limit, flat near it, steep again beyond it.
+work. The limit is found by meeting it, and then remembered: the rate is held just below it, and
+tries for more now and then, along the convex half of the curve of CUBIC (RFC 9438) with requests
+per second in the place of a window.
 """
 
 from __future__ import annotations
@@ -16,35 +17,46 @@ from typing import Final
 from attrs import define, frozen
 
 START: Final = 10.0
-"""Requests per second at the start, and after the gate was closed."""
+"""Requests per second at the start, and after the gate was closed for long."""
 FLOOR: Final = 0.5
 """No cut goes below this, in requests per second; what is less is the business of the gate."""
-BETA: Final = 0.8
-"""What a throttle leaves of the rate."""
-SCALE: Final = 0.4
-"""How steep the cubic curve is, in requests per second per cubic second."""
-SETTLE: Final = 0.3
-"""Seconds that a cut has to take effect. A server that counts the last second goes on refusing for
-a while after the load has fallen; to cut for each of these would end far below its limit."""
+PAUSE: Final = 0.1
+"""Seconds without a request after a throttle. A server that counts the last second is full then,
+for live traffic too; this makes room in it at once."""
+MARGIN: Final = 0.25
+"""How far below the limit the rate is held, in square roots of the limit: the number of requests
+that others send in a second varies like a square root."""
+HOLD: Final = 4.0
+"""Seconds at which the rate is held before it tries for more."""
+LEAP: Final = 1.7
+"""What the held rate is multiplied with then. A small step would fill the last free places slowly,
+and live calls would be turned away before this run is, which alone ends it."""
+SCALE: Final = 2.0
+"""How steeply the rate grows after the leap, in requests per second per cubic second."""
 
-_FIRST_CLOSURE: Final = 0.5
-_LONGEST_CLOSURE: Final = 8.0
+_MOVED: Final = 1.25
+_FALLEN: Final = 0.5
+_FIRST_CLOSURE: Final = 0.25
+_CLOSURE_GROWTH: Final = 3.0
+_LONGEST_CLOSURE: Final = 5.0
 _LONGEST_RETRY_AFTER: Final = 60.0
 _JITTER: Final = 1.3
+_FORGETTING: Final = 3
+_FAULTS_IN_A_ROW: Final = 5
 _FAULT_CUT: Final = 0.7
 _FAULT_RECOVERY: Final = 0.01
 _LEAST_HEALTH: Final = 0.05
 _LATENCIES: Final = 51
 
 
-def cubic(elapsed: float, peak: float, *, beta: float = BETA, scale: float = SCALE) -> float:
+def cubic(elapsed: float, peak: float, *, beta: float = 1.0, scale: float = SCALE) -> float:
     """Return the rate some time after a cut: back at `peak` after a while, and then beyond it.
 
     Args:
         elapsed: Seconds since the cut.
         peak: Requests per second that were delivered before the cut.
-        beta: What the cut left of the peak.
-        scale: How steep the curve is.
+        beta: What the cut left of the peak; with 1 the growth beyond the peak begins at once.
+        scale: How steep the curve is, in requests per second per cubic second.
     """
     back_at_peak = math.cbrt((1 - beta) * peak / scale)
     return peak + scale * (elapsed - back_at_peak) ** 3
@@ -58,7 +70,7 @@ class RateFigures:
         granted: Requests per second that may start.
         in_flight_cap: Requests that may be under way at once.
         cuts: How often the rate was cut because the server throttled.
-        gate_open: False while the server refuses most requests, and only a probe is sent.
+        gate_open: False while the server refuses or fails everything, and only a probe is sent.
         gate_seconds: Seconds that the gate has been closed in all.
         requests: Requests sent.
         rejected: How many of them were throttled (429).
@@ -122,11 +134,14 @@ class Controller:
         self.ceiling: float = ceiling
         self._concurrency = concurrency
         self._uniform = uniform
-        self._curve_began = now  # of the slow start, or of the cubic curve
-        self._peak: float | None = None  # None in the slow start
+        self._began = now  # the slow start, or the hold
+        self._limit: float | None = None  # None in the slow start
+        self._met_at = 0.0  # the rate at which the last cut found the limit
         self._cut_at = float("-inf")
+        self._paused_until = float("-inf")
+        self._refusals = 0  # in a row, each of a request sent after the one before
+        self._faults = 0  # in a row
         self._delivered = _LastSecond()
-        self._refused = _LastSecond()
         self._closed_at: float | None = None  # None while the gate is open
         self._closed_until = 0.0
         self._closures = 0
@@ -149,15 +164,17 @@ class Controller:
 
     def rate(self, now: float) -> float:
         """Return how many requests may start per second."""
-        elapsed = now - self._curve_began
-        if self._peak is None:
+        elapsed = max(0.0, now - self._began)
+        if self._limit is None:
             wanted = START * math.pow(2.0, min(elapsed, 60.0))
         else:
-            wanted = cubic(elapsed, self._peak)
+            wanted = self._limit - min(MARGIN * math.sqrt(self._limit), self._limit / 2)
+            if elapsed > HOLD:
+                wanted = cubic(elapsed - HOLD, LEAP * wanted)
         # A rate that is not used proves nothing: without this bound it would grow for as long as
         # the input is slow, and then hit the server all at once.
-        proven = max(START, 2.0 * self._delivered.count(now))
-        return min(max(min(wanted, proven), FLOOR), self.ceiling)
+        proven = max(START, self._limit or 0.0, 2.0 * self._delivered.count(now))
+        return min(max(min(wanted, proven), FLOOR), self._ceiling)
 
     def cap(self, now: float) -> int:
         """Return how many requests may be under way at once.
@@ -171,13 +188,13 @@ class Controller:
         return max(1, int(wanted * self._health))
 
     def hold(self, now: float) -> float:
-        """Return the seconds that the gate stays closed.
+        """Return the seconds in which nothing may be sent, at whatever rate.
 
-        0 means that a request may be sent: any when the gate is open, else one as a probe. It is
-        infinite while the probe is under way.
+        When the gate is closed, one request may be sent after them, as a probe; they are infinite
+        while it is under way.
         """
         if self._closed_at is None:
-            return 0.0
+            return max(0.0, self._paused_until - now)
         if self._probe is not None:
             return float("inf")
         return max(0.0, self._closed_until - now)
@@ -193,6 +210,9 @@ class Controller:
     def delivered(self, ticket: Ticket, now: float) -> None:
         """Note that a request was let through, whatever the answer was."""
         self._delivered.add(now)
+        self._faults = 0
+        if ticket.sent > self._cut_at:
+            self._refusals = 0
         self._health = min(1.0, self._health + _FAULT_RECOVERY)
         self._latencies.append(now - ticket.sent)
         self._latency = sorted(self._latencies)[len(self._latencies) // 2]
@@ -208,23 +228,26 @@ class Controller:
             retry_after: Seconds that the server asked to wait.
         """
         self.rejected += 1
-        self._refused.add(now)
         if ticket is self._probe:
             self._close(now, retry_after)
-        elif self._closed_at is None:
-            # What was sent before the last cut took effect says nothing about the rate since.
-            if ticket.sent > self._cut_at + (SETTLE if self.cuts else 0.0):
-                self._cut(now)
-            if self._refused.count(now) > self._delivered.count(now):
-                self._closed_at = now
+        # What was sent before the last cut says nothing about the rate since.
+        elif self._closed_at is None and ticket.sent > self._cut_at:
+            self._refusals += 1
+            if self._refusals == 1:
+                self._cut(now, retry_after)
+            else:
+                self._limit = max(FLOOR, min(self._limit or 0.0, _FALLEN * self._met_at))
                 self._close(now, retry_after)
+            self._cut_at = now
 
     def faulted(self, ticket: Ticket, now: float) -> None:
         """Note that a request met a server that is in trouble, or no server."""
         if ticket.sent > self._health_cut_at:
             self._health_cut_at = now
             self._health = max(_LEAST_HEALTH, self._health * _FAULT_CUT)
-        if ticket is self._probe:
+        self._faults += 1
+        out_of_order = self._closed_at is None and self._faults >= _FAULTS_IN_A_ROW
+        if ticket is self._probe or out_of_order:
             self._close(now, None)
 
     def abandoned(self, ticket: Ticket) -> None:
@@ -245,28 +268,48 @@ class Controller:
             rejected=self.rejected,
         )
 
-    def _cut(self, now: float) -> None:
+    def _cut(self, now: float, retry_after: float | None) -> None:
+        """Learn from meeting the limit, and make room below it."""
         self.cuts += 1
-        self._peak = max(FLOOR, min(self.rate(now), float(self._delivered.count(now))))
-        self._cut_at = self._curve_began = now
+        self._met_at = self.rate(now)
+        if now - self._began >= 1.0:  # else there was a pause in the last second
+            self._met_at = min(self._met_at, float(self._delivered.count(now)))
+        # A little more than the known limit was had at the cost of others, who were turned away
+        # instead. Only much more means that the limit has moved up.
+        if self._limit is None or self._met_at > _MOVED * self._limit:
+            self._limit = self._met_at
+        self._limit = max(FLOOR, min(self._limit, self._met_at))
+        self._began = self._paused_until = now + self._stretched(max(PAUSE, _asked(retry_after)))
 
     def _close(self, now: float, retry_after: float | None) -> None:
         """Close the gate, or keep it closed for longer."""
-        asked = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
-        own = min(_FIRST_CLOSURE * math.pow(2.0, min(self._closures, 60)), _LONGEST_CLOSURE)
+        if self._closed_at is None:
+            self._closed_at = now
+        asked = _asked(retry_after)
+        growth = math.pow(_CLOSURE_GROWTH, min(self._closures, 60))
+        own = min(_FIRST_CLOSURE * growth, _LONGEST_CLOSURE)
         # The server's word counts, unless it has proved too short already.
         wait = asked if asked and not self._closures else max(asked, own)
         self._closures += 1
         self._probe = None
-        self._closed_until = now + wait * self._uniform(1.0, _JITTER)
+        self._closed_until = now + self._stretched(wait)
 
     def _open(self, now: float) -> None:
         if self._closed_at is not None:
             self._closed_before += now - self._closed_at
-        self._closed_at = self._probe = self._peak = None
-        self._closures = 0
-        self._curve_began = now  # what the limit is now is unknown: a new slow start
-        self._refused.clear()
+        if self._closures >= _FORGETTING:
+            self._limit = None  # what it is now is unknown: a new slow start
+        self._closed_at = self._probe = None
+        self._closures = self._refusals = 0
+        self._health = 1.0
+        self._began = now
+
+    def _stretched(self, seconds: float) -> float:
+        return seconds * self._uniform(1.0, _JITTER)
+
+
+def _asked(retry_after: float | None) -> float:
+    return min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
 
 
 class _LastSecond:
@@ -277,9 +320,6 @@ class _LastSecond:
 
     def add(self, now: float) -> None:
         self._times.append(now)
-
-    def clear(self) -> None:
-        self._times.clear()
 
     def count(self, now: float) -> int:
         while self._times and self._times[0] <= now - 1.0:

@@ -15,7 +15,6 @@ from perfectpay_async.errors import (
     ConnectError,
     ConnectionLostError,
     DeadlineExceeded,
-    RateLimited,
 )
 from perfectpay_async.http.pipeline import Next
 from perfectpay_async.messages import Request, Response
@@ -168,16 +167,18 @@ class Pace:
         now = self._now()
         rate = self._control.rate(now)
         self._schedule.change(now, rate, 1.0 + BURST * rate)
+        hold = self._control.hold(now)
         if not self._control.gate_open:
-            return self._control.hold(now)  # the gate alone says when a probe is sent
-        return max(self._crowded(now), self._schedule.delay(now))
+            return hold  # the gate alone says when a probe is sent
+        return max(hold, self._crowded(now), self._schedule.delay(now))
 
     def _room_in(self) -> float:
         now = self._now()
+        hold = self._control.hold(now)
         if not self._control.gate_open:
             # Who is queued already will be the probe.
-            return float("inf") if self._queued else self._control.hold(now)
-        return self._crowded(now, self._queued)
+            return float("inf") if self._queued else hold
+        return max(hold, self._crowded(now, self._queued))
 
     def _crowded(self, now: float, queued: int = 0) -> float:
         """Return the seconds until there is a place below the in-flight cap for sure."""
@@ -197,7 +198,7 @@ class Pace:
 
 
 class StopAfterAttempts:
-    """A stop strategy for one row that counts no throttle while the gate is closed.
+    """A stop strategy for one row that counts no attempt that fails while the gate is closed.
 
     Where the server turns everything away, a row has no part in it: it is its deadline that ends
     it then, and not the number of probes that it happened to be.
@@ -214,7 +215,5 @@ class StopAfterAttempts:
 
     def __call__(self, state: RetryCallState) -> bool:
         """Return whether the attempts are used up. Asked once after each failed attempt."""
-        failure = state.outcome.exception() if state.outcome else None
-        if self._pace is not None and not self._pace.gate_open:
-            self._free += isinstance(failure, RateLimited)
+        self._free += self._pace is not None and not self._pace.gate_open
         return state.attempt_number - self._free >= self._most
