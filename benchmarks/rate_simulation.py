@@ -191,6 +191,7 @@ class Scenario:
     clients: int = 1
     ceiling: float = math.inf
     live: float = 0.0
+    arrivals: str = "random"
 
     def usable(self, limit: float) -> float:
         return max(0.0, min(self.clients * self.ceiling, limit - self.live))
@@ -202,11 +203,15 @@ SCENARIOS = [
         [(60, 400), (60, 150), (30, 0), (60, 800)],
         clients=8,
     ),
-    Scenario(
-        "1 client, ceiling 40/s, 20 live calls/s: 80, 40, 80 /s",
-        [(60, 80), (60, 40), (60, 80)],
-        ceiling=40.0,
-        live=20.0,
+    *(
+        Scenario(
+            f"1 client, ceiling 40/s, 20 live calls/s at {arrivals} times: 80, 40, 80 /s",
+            [(60, 80), (60, 40), (60, 80)],
+            ceiling=40.0,
+            live=20.0,
+            arrivals=arrivals,
+        )
+        for arrivals in ("regular", "random")
     ),
 ]
 KINDS: dict[str, Callable[[World, float], object]] = {
@@ -218,13 +223,16 @@ KINDS: dict[str, Callable[[World, float], object]] = {
 def report(scenario: Scenario, name: str, outcome: Outcome) -> None:
     second = 0
     shares: list[str] = []
+    live_shares: list[str] = []
     for seconds, limit in scenario.phases:
         span = slice(second, second + int(seconds))
         usable = scenario.usable(limit) * seconds
-        shares.append(f"{sum(outcome.delivered[span]) / usable:7.1%}" if usable else "      -")
+        shares.append(f"{sum(outcome.delivered[span]) / usable:6.1%}" if usable else "     -")
+        if scenario.live:
+            live_shares.append(f"{sum(outcome.live_rejected[span]) / sum(outcome.live[span]):6.2%}")
         second += int(seconds)
     sent = sum(outcome.delivered) + sum(outcome.rejected)
-    live = f"  live rejected {outcome.live_rejected / outcome.live:6.2%}" if outcome.live else ""
+    live = f"  live rejected {' '.join(live_shares)}" if live_shares else ""
     print(
         f"  {name:<20} used {' '.join(shares)}"
         f"  rejected {sum(outcome.rejected) / sent:6.2%} of {sent:,}{live}"
@@ -238,7 +246,7 @@ def plot(results: list[tuple[Scenario, dict[str, Outcome]]], file: Path) -> None
     from matplotlib import pyplot as plt  # type: ignore[import-not-found,unused-ignore]
 
     figure, rows = plt.subplots(
-        len(results), len(KINDS), figsize=(11, 6), sharex="row", sharey="row", squeeze=False
+        len(results), len(KINDS), figsize=(11, 8.5), sharex="row", sharey="row", squeeze=False
     )
     for row, (scenario, outcomes) in zip(rows, results, strict=True):
         for axes, (name, outcome) in zip(row, outcomes.items(), strict=True):
@@ -271,6 +279,7 @@ def main() -> None:
                 clients=scenario.clients,
                 ceiling=scenario.ceiling,
                 live=scenario.live,
+                arrivals=scenario.arrivals,
                 seed=options.seed,
             )
             for name, kind in KINDS.items()

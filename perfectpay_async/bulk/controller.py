@@ -31,7 +31,7 @@ HOLD: Final = 4.0
 LEAP: Final = 1.7
 """What the held rate is multiplied with then. A small step would fill the last free places slowly,
 and live calls would be turned away before this run is, which alone ends it."""
-SCALE: Final = 2.0
+SCALE: Final = 5.0
 """How steeply the rate grows after the leap, in requests per second per cubic second."""
 
 _MOVED: Final = 1.25
@@ -137,7 +137,7 @@ class Controller:
         self._began = now  # the slow start, or the hold
         self._limit: float | None = None  # None in the slow start
         self._met_at = 0.0  # the rate at which the last cut found the limit
-        self._cut_at = float("-inf")
+        self._news_since = float("-inf")  # failures of what was sent before are known already
         self._paused_until = float("-inf")
         self._refusals = 0  # in a row, each of a request sent after the one before
         self._faults = 0  # in a row
@@ -168,7 +168,7 @@ class Controller:
         if self._limit is None:
             wanted = START * math.pow(2.0, min(elapsed, 60.0))
         else:
-            wanted = self._limit - min(MARGIN * math.sqrt(self._limit), self._limit / 2)
+            wanted = _below(self._limit)
             if elapsed > HOLD:
                 wanted = cubic(elapsed - HOLD, LEAP * wanted)
         # A rate that is not used proves nothing: without this bound it would grow for as long as
@@ -211,7 +211,7 @@ class Controller:
         """Note that a request was let through, whatever the answer was."""
         self._delivered.add(now)
         self._faults = 0
-        if ticket.sent > self._cut_at:
+        if ticket.sent > self._news_since:
             self._refusals = 0
         self._health = min(1.0, self._health + _FAULT_RECOVERY)
         self._latencies.append(now - ticket.sent)
@@ -231,24 +231,27 @@ class Controller:
         if ticket is self._probe:
             self._close(now, retry_after)
         # What was sent before the last cut says nothing about the rate since.
-        elif self._closed_at is None and ticket.sent > self._cut_at:
+        elif self._closed_at is None and ticket.sent > self._news_since:
             self._refusals += 1
             if self._refusals == 1:
                 self._cut(now, retry_after)
             else:
                 self._limit = max(FLOOR, min(self._limit or 0.0, _FALLEN * self._met_at))
                 self._close(now, retry_after)
-            self._cut_at = now
+            self._news_since = now
 
     def faulted(self, ticket: Ticket, now: float) -> None:
         """Note that a request met a server that is in trouble, or no server."""
         if ticket.sent > self._health_cut_at:
             self._health_cut_at = now
             self._health = max(_LEAST_HEALTH, self._health * _FAULT_CUT)
-        self._faults += 1
-        out_of_order = self._closed_at is None and self._faults >= _FAULTS_IN_A_ROW
-        if ticket is self._probe or out_of_order:
+        if ticket is self._probe:
             self._close(now, None)
+        elif self._closed_at is None and ticket.sent > self._news_since:
+            self._faults += 1
+            if self._faults == _FAULTS_IN_A_ROW:
+                self._news_since = now
+                self._close(now, None)
 
     def abandoned(self, ticket: Ticket) -> None:
         """Note that a request ended without telling anything about the server."""
@@ -271,14 +274,17 @@ class Controller:
     def _cut(self, now: float, retry_after: float | None) -> None:
         """Learn from meeting the limit, and make room below it."""
         self.cuts += 1
+        elapsed = now - self._began
         self._met_at = self.rate(now)
-        if now - self._began >= 1.0:  # else there was a pause in the last second
+        if elapsed >= 1.0:  # else there was a pause in the last second
             self._met_at = min(self._met_at, float(self._delivered.count(now)))
-        # A little more than the known limit was had at the cost of others, who were turned away
-        # instead. Only much more means that the limit has moved up.
         if self._limit is None or self._met_at > _MOVED * self._limit:
             self._limit = self._met_at
-        self._limit = max(FLOOR, min(self._limit, self._met_at))
+        elif elapsed <= HOLD:
+            self._limit = max(_below(self._limit), min(self._limit, self._met_at))
+        # Else it was met where it is known to be. What was delivered beyond it was had at the cost
+        # of others, who were turned away instead.
+        self._limit = max(FLOOR, self._limit)
         self._began = self._paused_until = now + self._stretched(max(PAUSE, _asked(retry_after)))
 
     def _close(self, now: float, retry_after: float | None) -> None:
@@ -306,6 +312,10 @@ class Controller:
 
     def _stretched(self, seconds: float) -> float:
         return seconds * self._uniform(1.0, _JITTER)
+
+
+def _below(limit: float) -> float:
+    return limit - min(MARGIN * math.sqrt(limit), limit / 2)
 
 
 def _asked(retry_after: float | None) -> float:

@@ -26,7 +26,7 @@ from .controller import Controller, RateFigures, Ticket
 
 OnRate = Callable[[RateFigures], None]
 
-BURST: Final = 0.01
+BURST: Final = 0.02
 """Seconds' worth of requests that may start at once. Timers wake up late by some milliseconds, and
 without this allowance each of them would cost a part of the rate."""
 

@@ -126,6 +126,7 @@ class TestCap:
 class TestGate:
     async def test_it_holds_everything_but_a_probe(self, make_request, answers):
         pace, sent = Pace(1_000.0, 64), []
+        await pace(make_request(), answers(429))
         await pace(make_request(), answers(429, retry_after="0.22"))
         assert not pace.gate_open
 
@@ -149,7 +150,7 @@ class TestGate:
             await asyncio.gather(*others)
         assert pace.gate_open
 
-    async def test_its_throttles_are_not_counted_as_attempts(self, make_request, answers):
+    async def test_what_fails_then_is_not_counted_as_an_attempt(self, make_request, answers):
         pace = Pace(1_000.0, 64)
         stop = StopAfterAttempts(2, pace)
 
@@ -161,9 +162,22 @@ class TestGate:
 
         assert not asked(1, RateLimited("too many"))
         await pace(make_request(), answers(429))
+        await pace(make_request(), answers(429))
         assert not asked(2, RateLimited("too many"))
-        assert not asked(2, RateLimited("too many"))
+        assert not asked(3, ServerError("no"))
+        await pace(make_request(), answers())
         assert asked(4, ServerError("no"))
+
+    async def test_a_pause_after_a_throttle_holds_every_request(self, make_request, answers):
+        pace, now = Pace(1_000.0, 64), asyncio.get_running_loop().time
+        await pace(make_request(), answers(429, retry_after="0.3"))
+        began = now()
+        assert pace.gate_open
+
+        await pace.room()
+        await pace(make_request(), answers())
+
+        assert now() - began >= 0.29
 
 
 class TestFaults:
