@@ -16,6 +16,7 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from tenacity import stop_after_attempt
 
@@ -141,7 +142,7 @@ def show_outage(run: Run) -> None:
     done = [
         request.received
         for request in run.server.ledger.requests
-        if request.operation == "payment_methods.update" and request.status == 200
+        if request.operation == "payment_methods.update" and request.status == HTTPStatus.OK
     ]
     back = next(
         (

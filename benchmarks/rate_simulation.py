@@ -7,6 +7,9 @@ what most scripts do: 64 workers that repeat after a full-jitter backoff.
 
 Capacity is what the limit leaves to the clients: of a limit of 80/s with 20 live calls/s, 60/s; and
 never more than the clients' ceilings.
+
+`--bounds` shows what any client can reach beside live calls at random times: how many of them one
+at a constant rate disturbs, and one that sees each free place of the server's count.
 """
 
 from __future__ import annotations
@@ -65,6 +68,12 @@ class World:
     def limit(self, at: float) -> float:
         return next((limit for end, limit in self._phases if at < end), 0.0)
 
+    def free_places(self) -> float:
+        """Return how many more requests would be let through now."""
+        while self._admitted and self._admitted[0] <= self.now - 1.0:
+            self._admitted.popleft()
+        return self.limit(self.now) - len(self._admitted)
+
     def after(self, seconds: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (self.now + seconds, next(self._order), event))
 
@@ -80,9 +89,7 @@ class World:
         self.after(travel, lambda: self._arrive(travel, answered, live=live))
 
     def _arrive(self, travel: float, answered: Callable[[bool], None], *, live: bool) -> None:
-        while self._admitted and self._admitted[0] <= self.now - 1.0:
-            self._admitted.popleft()
-        passes = len(self._admitted) < self.limit(self.now)
+        passes = self.free_places() > 0
         if passes:
             self._admitted.append(self.now)
         outcome, second = self.outcome, int(self.now)
@@ -156,6 +163,38 @@ class Backoff:
     def _answered(self, throttled: int) -> None:
         bound = min(8.0, 2.0 ** (throttled - 1)) if throttled else 0.0
         self._world.after(self._world.random.uniform(0.0, bound), lambda: self._send(throttled))
+
+
+class Constant:
+    """A client that learns nothing: its ceiling is its rate."""
+
+    def __init__(self, world: World, ceiling: float) -> None:
+        self._world = world
+        self._gap = 1 / ceiling
+        self._send()
+
+    def _send(self) -> None:
+        self._world.request(lambda _passed: None)
+        self._world.after(self._gap, self._send)
+
+
+class Seer:
+    """A client that sees the server's count, and sends while more than some places are free."""
+
+    def __init__(self, world: World, spare: int) -> None:
+        self._world = world
+        self._spare = spare
+        self._flying = 0
+        self._look()
+
+    def _look(self) -> None:
+        while self._world.free_places() - self._flying > self._spare:
+            self._flying += 1
+            self._world.request(self._answered)
+        self._world.after(0.002, self._look)
+
+    def _answered(self, _passed: bool) -> None:
+        self._flying -= 1
 
 
 def simulate(
@@ -234,7 +273,7 @@ def report(scenario: Scenario, name: str, outcome: Outcome) -> None:
     sent = sum(outcome.delivered) + sum(outcome.rejected)
     live = f"  live rejected {' '.join(live_shares)}" if live_shares else ""
     print(
-        f"  {name:<20} used {' '.join(shares)}"
+        f"  {name:<27} used {' '.join(shares)}"
         f"  rejected {sum(outcome.rejected) / sent:6.2%} of {sent:,}{live}"
     )
 
@@ -264,26 +303,47 @@ def plot(results: list[tuple[Scenario, dict[str, Outcome]]], file: Path) -> None
     print(f"drawn: {file}")
 
 
+def bounds(seed: int) -> None:
+    limit, live, seconds = 40.0, 20.0, 600.0
+    print(f"limit {limit:.0f}/s, {live:.0f} live calls/s at random times, {seconds:.0f} s")
+    kinds: dict[str, Callable[[World, float], object]] = {
+        f"constant {rate}/s": lambda world, _ceiling, rate=rate: Constant(world, rate)
+        for rate in (13, 14, 15, 16, 17, 18)
+    }
+    for spare in (3, 4, 5, 6):
+        kinds[f"sees the count, keeps {spare} free"] = lambda world, _ceiling, spare=spare: Seer(
+            world, spare
+        )
+    for name, kind in kinds.items():
+        scenario = Scenario(name, [(seconds, limit)], live=live)
+        report(scenario, name, run(scenario, kind, seed))
+
+
+def run(scenario: Scenario, kind: Callable[[World, float], object], seed: int) -> Outcome:
+    return simulate(
+        kind,
+        scenario.phases,
+        clients=scenario.clients,
+        ceiling=scenario.ceiling,
+        live=scenario.live,
+        arrivals=scenario.arrivals,
+        seed=seed,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves as a PNG")
+    parser.add_argument("--bounds", action="store_true", help="show what any client can reach")
     options = parser.parse_args()
+    if options.bounds:
+        bounds(options.seed)
+        return
     results: list[tuple[Scenario, dict[str, Outcome]]] = []
     for scenario in SCENARIOS:
         print(scenario.title)
-        outcomes = {
-            name: simulate(
-                kind,
-                scenario.phases,
-                clients=scenario.clients,
-                ceiling=scenario.ceiling,
-                live=scenario.live,
-                arrivals=scenario.arrivals,
-                seed=options.seed,
-            )
-            for name, kind in KINDS.items()
-        }
+        outcomes = {name: run(scenario, kind, options.seed) for name, kind in KINDS.items()}
         for name, outcome in outcomes.items():
             report(scenario, name, outcome)
         results.append((scenario, outcomes))

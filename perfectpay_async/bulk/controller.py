@@ -20,7 +20,7 @@ START: Final = 10.0
 """Requests per second at the start, and after the gate was closed for long."""
 FLOOR: Final = 0.5
 """No cut goes below this, in requests per second; what is less is the business of the gate."""
-PAUSE: Final = 0.1
+PAUSE: Final = 0.07
 """Seconds without a request after a throttle. A server that counts the last second is full then,
 for live traffic too; this makes room in it at once."""
 MARGIN: Final = 0.25
@@ -28,9 +28,10 @@ MARGIN: Final = 0.25
 that others send in a second varies like a square root."""
 HOLD: Final = 4.0
 """Seconds at which the rate is held before it tries for more."""
-LEAP: Final = 1.7
-"""What the held rate is multiplied with then. A small step would fill the last free places slowly,
-and live calls would be turned away before this run is, which alone ends it."""
+LEAP: Final = 4.0
+"""How far above the limit the rate then goes at once, in square roots of the limit. A small step
+would fill the last free places slowly, and live calls would be turned away before a request of this
+run is, which alone ends it."""
 SCALE: Final = 5.0
 """How steeply the rate grows after the leap, in requests per second per cubic second."""
 
@@ -170,7 +171,7 @@ class Controller:
         else:
             wanted = _below(self._limit)
             if elapsed > HOLD:
-                wanted = cubic(elapsed - HOLD, LEAP * wanted)
+                wanted = cubic(elapsed - HOLD, self._limit + LEAP * math.sqrt(self._limit))
         # A rate that is not used proves nothing: without this bound it would grow for as long as
         # the input is slow, and then hit the server all at once.
         proven = max(START, self._limit or 0.0, 2.0 * self._delivered.count(now))
