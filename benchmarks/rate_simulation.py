@@ -22,6 +22,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from perfectpay_async.bulk.controller import Controller
@@ -102,6 +103,10 @@ class World:
         self.after(travel, lambda: answered(passes))
 
 
+Kind = Callable[[World, float], object]
+"""Makes a client with a ceiling."""
+
+
 class Adaptive:
     """A client whose requests pass the controller; there is always a further row."""
 
@@ -166,11 +171,11 @@ class Backoff:
 
 
 class Constant:
-    """A client that learns nothing: its ceiling is its rate."""
+    """A client that learns nothing."""
 
-    def __init__(self, world: World, ceiling: float) -> None:
+    def __init__(self, rate: float, world: World, _ceiling: float) -> None:
         self._world = world
-        self._gap = 1 / ceiling
+        self._gap = 1 / rate
         self._send()
 
     def _send(self) -> None:
@@ -181,7 +186,7 @@ class Constant:
 class Seer:
     """A client that sees the server's count, and sends while more than some places are free."""
 
-    def __init__(self, world: World, spare: int) -> None:
+    def __init__(self, spare: int, world: World, _ceiling: float) -> None:
         self._world = world
         self._spare = spare
         self._flying = 0
@@ -198,7 +203,7 @@ class Seer:
 
 
 def simulate(
-    kind: Callable[[World, float], object],
+    kind: Kind,
     phases: list[Phase],
     *,
     clients: int,
@@ -253,7 +258,7 @@ SCENARIOS = [
         for arrivals in ("regular", "random")
     ),
 ]
-KINDS: dict[str, Callable[[World, float], object]] = {
+KINDS: dict[str, Kind] = {
     "adaptive": Adaptive,
     "64 workers, backoff": Backoff,
 }
@@ -306,20 +311,17 @@ def plot(results: list[tuple[Scenario, dict[str, Outcome]]], file: Path) -> None
 def bounds(seed: int) -> None:
     limit, live, seconds = 40.0, 20.0, 600.0
     print(f"limit {limit:.0f}/s, {live:.0f} live calls/s at random times, {seconds:.0f} s")
-    kinds: dict[str, Callable[[World, float], object]] = {
-        f"constant {rate}/s": lambda world, _ceiling, rate=rate: Constant(world, rate)
-        for rate in (13, 14, 15, 16, 17, 18)
-    }
+    kinds: dict[str, Kind] = {}
+    for rate in (13, 14, 15, 16, 17, 18):
+        kinds[f"constant {rate}/s"] = partial(Constant, rate)
     for spare in (3, 4, 5, 6):
-        kinds[f"sees the count, keeps {spare} free"] = lambda world, _ceiling, spare=spare: Seer(
-            world, spare
-        )
+        kinds[f"sees the count, keeps {spare} free"] = partial(Seer, spare)
     for name, kind in kinds.items():
         scenario = Scenario(name, [(seconds, limit)], live=live)
         report(scenario, name, run(scenario, kind, seed))
 
 
-def run(scenario: Scenario, kind: Callable[[World, float], object], seed: int) -> Outcome:
+def run(scenario: Scenario, kind: Kind, seed: int) -> Outcome:
     return simulate(
         kind,
         scenario.phases,
