@@ -35,13 +35,16 @@ run is, which alone ends it."""
 SCALE: Final = 5.0
 """How steeply the rate grows after the leap, in requests per second per cubic second."""
 
+# Met at so many times its known value, the limit has moved up.
 _MOVED: Final = 1.25
+# What is left of the limit when a second throttle in a row shows that it has fallen.
 _FALLEN: Final = 0.5
 _FIRST_CLOSURE: Final = 0.25
 _CLOSURE_GROWTH: Final = 3.0
 _LONGEST_CLOSURE: Final = 5.0
 _LONGEST_RETRY_AFTER: Final = 60.0
 _JITTER: Final = 1.3
+# After so many closures in a row the limit is unknown again.
 _FORGETTING: Final = 3
 _FAULTS_IN_A_ROW: Final = 5
 _FAULT_CUT: Final = 0.7
