@@ -178,7 +178,7 @@ class Controller:
         # A rate that is not used proves nothing: without this bound it would grow for as long as
         # the input is slow, and then hit the server all at once.
         proven = max(START, self._limit or 0.0, 2.0 * self._delivered.count(now))
-        return min(max(min(wanted, proven), FLOOR), self._ceiling)
+        return min(max(min(wanted, proven), FLOOR), self.ceiling)
 
     def cap(self, now: float) -> int:
         """Return how many requests may be under way at once.
