@@ -15,6 +15,7 @@ from perfectpay_async.errors import (
     ConnectError,
     ConnectionLostError,
     DeadlineExceeded,
+    RateLimited,
 )
 from perfectpay_async.http.pipeline import Next
 from perfectpay_async.messages import Request, Response
@@ -198,7 +199,7 @@ class Pace:
 
 
 class StopAfterAttempts:
-    """A stop strategy for one row that counts no attempt that fails while the gate is closed.
+    """A stop strategy for one row that counts no throttle while the gate is closed.
 
     Where the server turns everything away, a row has no part in it: it is its deadline that ends
     it then, and not the number of probes that it happened to be.
@@ -215,5 +216,7 @@ class StopAfterAttempts:
 
     def __call__(self, state: RetryCallState) -> bool:
         """Return whether the attempts are used up. Asked once after each failed attempt."""
-        self._free += self._pace is not None and not self._pace.gate_open
+        failure = state.outcome.exception() if state.outcome else None
+        if self._pace is not None and not self._pace.gate_open:
+            self._free += isinstance(failure, RateLimited)
         return state.attempt_number - self._free >= self._most
