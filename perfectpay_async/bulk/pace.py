@@ -25,8 +25,6 @@ from perfectpay_async.resilience.retry_after import parse_retry_after
 
 from .controller import Controller, RateFigures, Ticket
 
-OnRate = Callable[[RateFigures], None]
-
 BURST: Final = 0.02
 """Seconds' worth of requests that may start at once. Timers wake up late by some milliseconds, and
 without this allowance each of them would cost a part of the rate."""
@@ -65,16 +63,15 @@ class Pace:
     Args:
         ceiling: Most requests per second; may be infinite.
         concurrency: Most requests under way at once.
-        on_rate: Called with the figures after every answer.
     """
 
-    def __init__(self, ceiling: float, concurrency: int, on_rate: OnRate | None = None) -> None:
+    def __init__(self, ceiling: float, concurrency: int) -> None:
         self._now = asyncio.get_running_loop().time
         self._control = Controller(ceiling, concurrency, now=self._now())
         self._schedule = Gcra(self._control.rate(self._now()))
-        self._on_rate = on_rate
         self._flying: set[Ticket] = set()
         self._queued = 0
+        self._blocked = False  # whether whoever is next waits for more than the schedule
         self._turn = asyncio.Lock()
         self._door = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -109,7 +106,10 @@ class Pace:
         Raises:
             DeadlineExceeded: The deadline passed first; nothing was sent.
         """
-        ticket = await self._admitted(request)
+        if self._queued or self._turn_in() > 0:
+            ticket = await self._admitted(request)
+        else:
+            ticket = self._send()
         learned = False
         try:
             response = await call_next(request)
@@ -126,8 +126,6 @@ class Pace:
                 self._control.abandoned(ticket)
             self._flying.discard(ticket)
             self._changed.set()
-            if self._on_rate is not None:
-                self._on_rate(self.figures)
 
     def _learn(self, ticket: Ticket, response: Response) -> None:
         now = self._now()
@@ -147,12 +145,11 @@ class Pace:
             with suppress(TimeoutError):
                 async with timer, self._turn:
                     while (wait := self._turn_in()) > 0:
-                        await self._change_or(wait)
-                    # From here to the sending nothing is awaited: no cancel can come between.
-                    now = self._now()
-                    self._schedule.take(now)
-                    ticket = self._control.send(now)
-                    self._flying.add(ticket)
+                        if self._blocked:
+                            await self._change_or(wait)
+                        else:  # no answer makes its turn come sooner
+                            await asyncio.sleep(wait)
+                    ticket = self._send()
         finally:
             self._queued -= 1
             self._changed.set()
@@ -163,15 +160,26 @@ class Pace:
             )
         return ticket
 
+    def _send(self) -> Ticket:
+        # From here to the sending nothing is awaited: no cancel can come between.
+        now = self._now()
+        self._schedule.take(now)
+        ticket = self._control.send(now)
+        self._flying.add(ticket)
+        return ticket
+
     def _turn_in(self) -> float:
         """Return the seconds until the next attempt may be sent, as far as is known now."""
         now = self._now()
         rate = self._control.rate(now)
         self._schedule.change(now, rate, 1.0 + BURST * rate)
-        hold = self._control.hold(now)
+        wait = self._control.hold(now)
+        self._blocked = wait > 0
         if not self._control.gate_open:
-            return hold  # the gate alone says when a probe is sent
-        return max(hold, self._crowded(now), self._schedule.delay(now))
+            return wait  # the gate alone says when a probe is sent
+        crowded = self._crowded(now)
+        self._blocked = self._blocked or crowded > 0
+        return max(wait, crowded, self._schedule.delay(now))
 
     def _room_in(self) -> float:
         now = self._now()
@@ -183,6 +191,8 @@ class Pace:
 
     def _crowded(self, now: float, queued: int = 0) -> float:
         """Return the seconds until there is a place below the in-flight cap for sure."""
+        if len(self._flying) + queued < self._control.cap(now):
+            return 0.0
         patience = max(_STALLED_SECONDS, _STALLED_LATENCIES * self._control.latency)
         fresh = [ticket.sent for ticket in self._flying if ticket.sent + patience > now]
         if len(fresh) + queued < self._control.cap(now):

@@ -142,7 +142,7 @@ class BulkReport:
 
 @define
 class Tally:
-    """Adds results up. Pass `add` as `on_result` and `note_rate` as `on_rate` to watch a run.
+    """Adds results up.
 
     Attributes:
         counts: Rows per verdict.
@@ -188,10 +188,6 @@ class Tally:
         self.retried += result.attempts > 1
         if result.verdict not in NO_PROBLEM and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(result)
-
-    def note_rate(self, figures: RateFigures) -> None:
-        """Keep the latest figures of the rate control."""
-        self.rate = figures
 
     def report(
         self,

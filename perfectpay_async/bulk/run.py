@@ -19,7 +19,7 @@ from .controller import RateFigures
 from .driver import Driver
 from .jobs import RunRecord, Sample
 from .keeping import Keeper, OpenRows, Recorder
-from .pace import OnRate, Pace, Pacing
+from .pace import Pace, Pacing
 from .report import BulkReport, RowResult, Tally, Verdict
 from .rows import BadRow, ExpiryRow, Place, Places, Rows
 from .settings import RunSettings
@@ -30,6 +30,7 @@ GRACE: Final = 10.0
 """Seconds that the rows under way have to end when a run is stopped."""
 
 OnResult: TypeAlias = Callable[[RowResult], None]
+OnRate: TypeAlias = Callable[[RateFigures], None]
 Work: TypeAlias = Callable[[ExpiryRow], Awaitable[RowResult]]
 
 _TICK: Final = 0.25
@@ -194,7 +195,7 @@ class BulkRun(AsyncIterator[RowResult]):
         self._limit = asyncio.timeout(None)
         settings = self.settings
         if self.pace is None and settings.rate is not None:
-            self.pace = Pace(settings.rate, settings.concurrency, self._note_rate)
+            self.pace = Pace(settings.rate, settings.concurrency)
         self._places: OpenRows = Places(self._rows)
         if self._job is not None:
             self.tally.resume(self._job.counts, self._job.problems())
@@ -218,10 +219,13 @@ class BulkRun(AsyncIterator[RowResult]):
             self._ended = self._now()
             self._end_of_results()
             await asyncio.wait([watching])
+            self._note_rate()
             if self._job is not None and self._writer is not None:
                 self._note_moment(ending=self._ending())
                 await self._writer.flush()
                 self._job.end(self._places.taken if self._places.ended else None)
+        if not watching.cancelled():
+            watching.result()
 
     def _ending(self) -> str:
         if self._stopped_by is not None:
@@ -229,18 +233,26 @@ class BulkRun(AsyncIterator[RowResult]):
         return "end of input" if self._places.ended else "stopped"
 
     async def _keep_watch(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(_TICK)
+                self._look()
+        except Exception:  # of `on_rate`; it is raised at the end
+            self.stop()
+            raise
+
+    def _look(self) -> None:
+        now = self._now()
+        self._note_rate()
+        if (reason := self._watch.reason(now)) is not None:
+            self._stop_by(reason)
         longest = self.settings.max_duration
-        while True:
-            await asyncio.sleep(_TICK)
-            now = self._now()
-            if (reason := self._watch.reason(now)) is not None:
-                self._stop_by(reason)
-            if longest is not None and now - self._began >= longest and not self._driver.stopped:
-                self.stop()
-            if now >= self._next_sample:
-                # Closer in the beginning than later, so that even weeks make few of them.
-                self._next_sample = now + max(1.0, (now - self._began) / _SAMPLES)
-                self._note_moment()
+        if longest is not None and now - self._began >= longest and not self._driver.stopped:
+            self.stop()
+        if now >= self._next_sample:
+            # Closer in the beginning than later, so that even weeks make few of them.
+            self._next_sample = now + max(1.0, (now - self._began) / _SAMPLES)
+            self._note_moment()
 
     def _stop_by(self, error: PerfectPayError) -> None:
         if self._stopped_by is None:
@@ -312,10 +324,11 @@ class BulkRun(AsyncIterator[RowResult]):
         if self._on_result is not None:
             self._on_result(result)
 
-    def _note_rate(self, figures: RateFigures) -> None:
-        self.tally.note_rate(figures)
-        if self._on_rate is not None:
-            self._on_rate(figures)
+    def _note_rate(self) -> None:
+        if isinstance(self.pace, Pace):
+            self.tally.rate = self.pace.figures
+            if self._on_rate is not None:
+                self._on_rate(self.tally.rate)
 
     def _note_moment(self, ending: str | None = None) -> None:
         """Enter what the run has done so far into the journal."""

@@ -11,10 +11,10 @@ from perfectpay_async.resources.payment_methods import UPDATE, PaymentMethods
 from .jobs import BulkJob
 from .keeping import Keeper
 from .keys import row_key
-from .pace import OnRate, Pacing
+from .pace import Pacing
 from .report import BulkReport
 from .rows import ExpiryRow, RowLike, Rows
-from .run import BulkRun, OnResult, Work
+from .run import BulkRun, OnRate, OnResult, Work
 from .settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE, RunOptions, RunSettings
 from .updates import ExpiryUpdates
 from .verification import OnCheck, Verification, VerifyReport
@@ -66,8 +66,8 @@ class Bulk:
                 iterable or async iterable, such as `read_csv(path)`.
             job: Keeps the account on the disk. By default nothing is kept.
             on_result: Called in the event loop with every result as it comes; keep it short.
-            on_rate: Called in the same way with the figures of the rate control, after each
-                answer.
+            on_rate: Called in the same way with the figures of the rate control, four times a
+                second.
             **options: Any of the attributes of `RunSettings`: `concurrency` (64 rows), `rate`
                 (40 requests per second), `attempts` (6), `deadline` (60 seconds per row),
                 `only_forward`, `max_rows`, `max_duration` (seconds), `shard`, `stops`.

@@ -69,7 +69,7 @@ async def test_elsewhere_there_is_a_plain_line_now_and_then(tally, monkeypatch):
 )
 async def test_what_the_rate_control_does_is_shown(tally, figures, text, monkeypatch):
     monkeypatch.setattr(progress, "LINE_EVERY", 0.02)
-    tally.note_rate(figures)
+    tally.rate = figures
     shown_on, file = console(terminal=False)
 
     async with show_progress(tally, 5_000, shown_on):
