@@ -211,8 +211,9 @@ class PerfectPay:
         """Bulk work: the same operation on any number of cards."""
         from .bulk import Bulk
 
-        def paced(pace: Middleware) -> PaymentMethods:
-            return PaymentMethods(self._caller.through(self._pipeline(pace=pace)), self._dialect)
+        def paced(pace: Middleware, options: RequestOptions) -> PaymentMethods:
+            caller = self._caller.with_options(options).through(self._pipeline(pace=pace))
+            return PaymentMethods(caller, self._dialect)
 
         return Bulk(paced, str(self._root))
 

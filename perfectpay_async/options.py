@@ -91,11 +91,14 @@ class RequestOptions:
 
     def over(self, defaults: RequestOptions) -> RequestOptions:
         """Return these options, completed by `defaults`."""
-        values = {
-            entry.name: own
-            if (own := getattr(self, entry.name)) is not None
-            else getattr(defaults, entry.name)
-            for entry in fields(RequestOptions)
-        }
-        values["headers"] = {**defaults.headers, **self.headers}
-        return RequestOptions(**values)
+        # Both have been checked, and to check them again would cost as much as the whole call path.
+        both = object.__new__(RequestOptions)
+        for name in _NAMES:
+            own = getattr(self, name)
+            object.__setattr__(both, name, getattr(defaults, name) if own is None else own)
+        if defaults.headers:
+            object.__setattr__(both, "headers", {**defaults.headers, **self.headers})
+        return both
+
+
+_NAMES: Final = tuple(entry.name for entry in fields(RequestOptions))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -36,6 +36,8 @@ _FAULTS: Final = (ConnectError, ConnectionLostError, AttemptTimeout)
 # in-flight cap: a few stalled connections would otherwise fill a small cap and stop the run.
 _STALLED_SECONDS: Final = 1.0
 _STALLED_LATENCIES: Final = 4.0
+# A new rate counts no later than after this for who waits already.
+_LONGEST_SLEEP: Final = 0.1
 
 
 class Pacing(Protocol):
@@ -147,8 +149,8 @@ class Pace:
                     while (wait := self._turn_in()) > 0:
                         if self._blocked:
                             await self._change_or(wait)
-                        else:  # no answer makes its turn come sooner
-                            await asyncio.sleep(wait)
+                        else:  # only a new rate makes its turn come sooner, and no answer
+                            await asyncio.sleep(min(wait, _LONGEST_SLEEP))
                     ticket = self._send()
         finally:
             self._queued -= 1
@@ -209,7 +211,7 @@ class Pace:
 
 
 class StopAfterAttempts:
-    """A stop strategy for one row that counts no throttle while the gate is closed.
+    """A stop strategy for the rows of a run that counts no throttle while the gate is closed.
 
     Where the server turns everything away, a row has no part in it: it is its deadline that ends
     it then, and not the number of probes that it happened to be.
@@ -222,11 +224,11 @@ class StopAfterAttempts:
     def __init__(self, most: int, pace: Pacing | None) -> None:
         self._most = most
         self._pace = pace
-        self._free = 0
 
     def __call__(self, state: RetryCallState) -> bool:
         """Return whether the attempts are used up. Asked once after each failed attempt."""
         failure = state.outcome.exception() if state.outcome else None
-        if self._pace is not None and not self._pace.gate_open:
-            self._free += isinstance(failure, RateLimited)
-        return state.attempt_number - self._free >= self._most
+        free: int = state.kwargs.get("free", 0)  # this state is of one call alone
+        if self._pace is not None and not self._pace.gate_open and isinstance(failure, RateLimited):
+            free = state.kwargs["free"] = free + 1
+        return state.attempt_number - free >= self._most

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Sized
+from collections.abc import AsyncIterable, Iterable, Sized
 from typing import Unpack
 
-from perfectpay_async.http.pipeline import Middleware
-from perfectpay_async.resources.payment_methods import UPDATE, PaymentMethods
+from perfectpay_async.resources.payment_methods import UPDATE
 
 from .jobs import BulkJob
 from .keeping import Keeper
@@ -16,7 +15,7 @@ from .report import BulkReport
 from .rows import ExpiryRow, RowLike, Rows
 from .run import BulkRun, OnRate, OnResult, Work
 from .settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE, RunOptions, RunSettings
-from .updates import ExpiryUpdates
+from .updates import ExpiryUpdates, Paced, row_options
 from .verification import OnCheck, Verification, VerifyReport
 
 
@@ -24,12 +23,12 @@ class Bulk:
     """Bulk operations of a client.
 
     Args:
-        paced: Returns the client's payment methods with one more middleware, which each attempt
-            passes before all others.
+        paced: Returns the client's payment methods with other defaults, and with one more
+            middleware, which each attempt passes before all others.
         host: Root of the API.
     """
 
-    def __init__(self, paced: Callable[[Middleware], PaymentMethods], host: str) -> None:
+    def __init__(self, paced: Paced, host: str) -> None:
         self._paced = paced
         self._host = host
 
@@ -125,9 +124,7 @@ class Bulk:
 
         def make_work(run: BulkRun) -> Work:
             return ExpiryUpdates(
-                self._paced(run.guard),
-                pace=run.pace,
-                attempts=settings.attempts,
+                self._paced(run.guard, row_options(settings, run.pace)),
                 deadline=settings.deadline,
                 key=key,
                 only_forward=settings.only_forward,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from perfectpay_async.entities import PaymentMethod
 from perfectpay_async.errors import (
@@ -19,6 +19,7 @@ from perfectpay_async.errors import (
     UnexpectedRedirect,
     WrongEventLoopError,
 )
+from perfectpay_async.http.pipeline import Middleware
 from perfectpay_async.messages import Response
 from perfectpay_async.options import RequestOptions
 from perfectpay_async.outcome import Outcome
@@ -29,6 +30,7 @@ from perfectpay_async.resources.payment_methods import PaymentMethods
 from .pace import Pacing, StopAfterAttempts
 from .report import RowResult, Verdict
 from .rows import ExpiryRow
+from .settings import RunSettings
 
 # These are about the key, the address or the client and not about the row: every other row would
 # meet them too.
@@ -43,6 +45,23 @@ _ENDS_THE_RUN: Final = (
 )
 
 
+Paced: TypeAlias = Callable[[Middleware, RequestOptions], PaymentMethods]
+
+
+def row_options(settings: RunSettings, pace: Pacing | None) -> RequestOptions:
+    """Return the options of all calls of a run.
+
+    Args:
+        settings: The settings of the run.
+        pace: Its pace; None when there is none.
+    """
+    # A bulk run cannot multiply the load of an outage: its workers wait before they repeat, and
+    # there are never more of them. Refused retries would only fail the rows faster.
+    budget = RetryBudget(retry_cost=0, throttled_cost=0)
+    stop = StopAfterAttempts(settings.attempts, pace)
+    return RequestOptions(retry=RetryPolicy(stop=stop, budget=budget), deadline=settings.deadline)
+
+
 class RunEnded(PerfectPayError):  # noqa: N818 - it never leaves `bulk`
     """The attempt was not made, because the run has ended."""
 
@@ -51,9 +70,7 @@ class ExpiryUpdates:
     """Updates the expiry of one card at a time.
 
     Args:
-        payment_methods: Sends the calls.
-        pace: The pace of the run; None when there is none.
-        attempts: Most attempts for one row.
+        payment_methods: Sends the calls, with the `row_options`.
         deadline: Seconds for one row.
         key: Returns the idempotency key of a row.
         only_forward: Whether a card is looked at first, and left alone when it has this or a later
@@ -64,18 +81,11 @@ class ExpiryUpdates:
         self,
         payment_methods: PaymentMethods,
         *,
-        pace: Pacing | None,
-        attempts: int,
         deadline: float,
         key: Callable[[ExpiryRow], str],
         only_forward: bool,
     ) -> None:
         self._payment_methods = payment_methods
-        self._pace = pace
-        self._attempts = attempts
-        # A bulk run cannot multiply the load of an outage: its workers wait before they repeat, and
-        # there are never more of them. Refused retries would only fail the rows faster.
-        self._budget = RetryBudget(retry_cost=0, throttled_cost=0)
         self._deadline = deadline
         self._key = key
         self._only_forward = only_forward
@@ -88,37 +98,29 @@ class ExpiryUpdates:
             PerfectPayError: It was not applied, or not for sure; `failed` says what that means.
         """
         began = self._now()
-        looks = 0
+        looks, left = 0, None
         if self._only_forward:
             method = await self._look(row)
             looks = _attempts(method.response)
             found = None if method.card is None else method.card.expiry
             if found is not None and not found < row.expiry:
                 return self._done(row, Verdict.SKIPPED, method.response, looks, began)
-        left = self._deadline - (self._now() - began)
+            left = max(self._deadline - (self._now() - began), 1e-9)
         method = await self._payment_methods.update(
-            row.payment_method_id, expiry=row.expiry, options=self._options(self._key(row), left)
+            row.payment_method_id,
+            expiry=row.expiry,
+            options=RequestOptions(idempotency_key=self._key(row), deadline=left),
         )
         attempts = looks + _attempts(method.response)
         return self._done(row, Verdict.OK, method.response, attempts, began)
 
     async def _look(self, row: ExpiryRow) -> PaymentMethod:
         try:
-            return await self._payment_methods.retrieve(
-                row.payment_method_id, options=self._options(None, self._deadline)
-            )
+            return await self._payment_methods.retrieve(row.payment_method_id)
         except PerfectPayError as error:
             if error.outcome is Outcome.UNKNOWN:
                 error.outcome = Outcome.NOT_SENT  # whatever became of the look, nothing was changed
             raise
-
-    def _options(self, key: str | None, deadline: float) -> RequestOptions:
-        stop = StopAfterAttempts(self._attempts, self._pace)
-        return RequestOptions(
-            retry=RetryPolicy(stop=stop, budget=self._budget),
-            deadline=max(deadline, 0.001),
-            idempotency_key=key,
-        )
 
     def _done(
         self,

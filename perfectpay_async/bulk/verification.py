@@ -9,17 +9,13 @@ from typing import Final, TypeAlias
 from attrs import define, field, frozen
 
 from perfectpay_async.errors import NotFound, PerfectPayError, RouteNotFound
-from perfectpay_async.http.pipeline import Middleware, pass_through
-from perfectpay_async.options import RequestOptions
-from perfectpay_async.resilience.budget import RetryBudget
-from perfectpay_async.resilience.policy import RetryPolicy
-from perfectpay_async.resources.payment_methods import PaymentMethods
+from perfectpay_async.http.pipeline import pass_through
 
 from .driver import Driver
-from .pace import Pace, StopAfterAttempts
+from .pace import Pace
 from .rows import BadRow, ExpiryRow, Place, Places, RowLike, Rows
 from .settings import RunSettings
-from .updates import ends_the_run
+from .updates import Paced, ends_the_run, row_options
 
 MAX_DIFFERENCES: Final = 1_000
 """So many cards that do not hold their expiry are kept in a report; all are counted."""
@@ -103,16 +99,15 @@ class Verification:
 
     def __init__(
         self,
-        paced: Callable[[Middleware], PaymentMethods],
+        paced: Paced,
         settings: RunSettings,
         on_check: OnCheck | None,
     ) -> None:
-        self._settings = settings
+        self._concurrency = settings.concurrency
         self._on_check = on_check
         self._report = VerifyReport()
         self._pace = None if settings.rate is None else Pace(settings.rate, settings.concurrency)
-        self._methods = paced(self._pace or pass_through)
-        self._budget = RetryBudget(retry_cost=0, throttled_cost=0)
+        self._methods = paced(self._pace or pass_through, row_options(settings, self._pace))
 
     async def of(self, rows: Iterable[RowLike] | AsyncIterable[RowLike]) -> VerifyReport:
         """Look at the card of each row, and return the account. Bad rows are passed over."""
@@ -124,19 +119,15 @@ class Verification:
             return await anext(places, None)
 
         self._driver = Driver(take, self._process)
-        await self._driver.run(self._settings.concurrency)
+        await self._driver.run(self._concurrency)
         return self._report
 
     async def _process(self, place: Place) -> None:
         row = place.row
         if isinstance(row, BadRow):
             return
-        stop = StopAfterAttempts(self._settings.attempts, self._pace)
-        options = RequestOptions(
-            retry=RetryPolicy(stop=stop, budget=self._budget), deadline=self._settings.deadline
-        )
         try:
-            method = await self._methods.retrieve(row.payment_method_id, options=options)
+            method = await self._methods.retrieve(row.payment_method_id)
         except PerfectPayError as error:
             if ends_the_run(error):
                 self._report.stopped_by = self._report.stopped_by or error.with_traceback(None)

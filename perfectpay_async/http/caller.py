@@ -93,17 +93,18 @@ class Caller:
         Raises:
             PerfectPayError: The call failed; `outcome` says what that means.
         """
-        if options is not None:
-            return await self.with_options(options).call(
-                operation, path, decode, query=query, body=body, sensitive=sensitive
-            )
         chosen = self._options
+        headers = self._headers if body is None else self._json_headers
+        if options is not None:
+            chosen = options.over(chosen)
+            if options.headers:
+                headers = {**headers, **options.headers}
         url = self._root.with_path(self._prefix + path, encoded=True)
         started = asyncio.get_running_loop().time()
         request = Request(
             operation,
             url.with_query(query) if query else url,
-            self._headers if body is None else self._json_headers,
+            headers,
             body,
             started,
             started + (chosen.deadline or math.inf),
