@@ -27,6 +27,7 @@ class Api:
 
     def __init__(self) -> None:
         self.answer: Answer = _ok
+        self.message = "no"
         self.updates: list[tuple[str, str]] = []
         self.keys: list[tuple[str, str]] = []
         self.flying: Counter[str] = Counter()
@@ -50,7 +51,7 @@ class Api:
             self.updates.append((card, f"{expiry['card_exp_month']}/{expiry['card_exp_year']}"))
             body = {"payment_method_id": card, "merchant_id": "m", "recurring_enabled": False}
         else:
-            body = {"error": {"type": "invalid_request", "code": "XX_00", "message": "no"}}
+            body = {"error": {"type": "invalid_request", "code": "XX_00", "message": self.message}}
         return Response(
             status,
             CIMultiDict({"x-request-id": f"req-{len(self.keys)}", "retry-after": "0"}),
