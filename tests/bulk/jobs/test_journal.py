@@ -150,7 +150,7 @@ class TestRoundTrip:
         assert journal.samples() == samples
 
     def test_a_failed_transaction_leaves_nothing(self, journal, result):
-        with pytest.raises(KeyError), journal.transaction():
+        with pytest.raises(KeyError), journal.transaction():  # noqa: PT012 - the block raises
             journal.write_problems([(0, result(1, Verdict.REJECTED), 1.0)])
             raise KeyError
 
@@ -249,7 +249,7 @@ class TestMaking:
             assert stat.S_IMODE(lock.stat().st_mode) == 0o600
 
     def test_one_that_is_there_is_not_replaced(self, journal, path, meta):
-        with pytest.raises(JournalError, match="there is a file .* already"):
+        with pytest.raises(JournalError, match=r"there is a file .* already"):
             Journal.create(path, meta)
 
     def test_half_a_journal_is_never_left(self, path, meta):
@@ -320,12 +320,14 @@ class TestFaults:
         try:
             Journal.create(place / "a.job", meta)
             journal = Journal(place / "a.job")
-            with pytest.raises(JournalError, match="the disk is full; make room and resume"):
+
+            def fill():
                 for start in range(0, 10_000, 100):
-                    put(
-                        journal,
-                        *((n, result(n, Verdict.REJECTED)) for n in range(start, start + 100)),
-                    )
+                    numbers = range(start, start + 100)
+                    put(journal, *((n, result(n, Verdict.REJECTED)) for n in numbers))
+
+            with pytest.raises(JournalError, match="the disk is full; make room and resume"):
+                fill()
             whole = len(list(journal.problems()))
             assert whole % 100 == 0 < whole
             journal.close()
@@ -370,9 +372,10 @@ class TestSecrets:
         def look(_result):
             for file in tmp_path.iterdir():
                 # A copy made by another process: to close the file here would end SQLite's locks.
-                held[file.name] = held.get(file.name, b"") + subprocess.run(
-                    ["cat", str(file)], capture_output=True, check=True
-                ).stdout
+                held[file.name] = (
+                    held.get(file.name, b"")
+                    + subprocess.run(["cat", str(file)], capture_output=True, check=True).stdout
+                )
 
         async with (
             Sandbox(seed=1, api_key=self.KEY) as sandbox,
