@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import click
 from rich.console import Console
@@ -17,6 +18,9 @@ from perfectpay_async.cli.consoles import stdout_console
 from perfectpay_async.cli.exits import ExitCode
 
 from .jobs import store_option
+
+
+_WIDEST: Final = 10_000
 
 
 @click.command("status")
@@ -63,7 +67,9 @@ def _print_list(console: Console, accounts: list[JobAccount], store: JobStore) -
             number(account.problem_count),
             number(account.remaining),
         )
-    console.print(table)
+    # As wide as it is: a name that is cut cannot be passed to another command.
+    whole = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
+    console.print(table, width=whole)
 
 
 def _print_one(console: Console, account: JobAccount) -> None:
