@@ -19,7 +19,6 @@ from perfectpay_async.cli.exits import ExitCode
 
 from .jobs import store_option
 
-
 _WIDEST: Final = 10_000
 
 
@@ -68,8 +67,8 @@ def _print_list(console: Console, accounts: list[JobAccount], store: JobStore) -
             number(account.remaining),
         )
     # As wide as it is: a name that is cut cannot be passed to another command.
-    whole = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
-    console.print(table, width=whole)
+    console.width = _WIDEST
+    console.print(table)
 
 
 def _print_one(console: Console, account: JobAccount) -> None:
