@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from os import PathLike
 from pathlib import Path
 
 from attrs import field, frozen
@@ -82,7 +83,7 @@ class JobAccount:
         return sum(run.seen - run.began for run in self.runs)
 
 
-def read_account(path: Path) -> JobAccount:
+def read_account(path: str | PathLike[str]) -> JobAccount:
     """Read the account of a job, which may be running meanwhile.
 
     Args:
@@ -91,6 +92,7 @@ def read_account(path: Path) -> JobAccount:
     Raises:
         JournalError: It is no journal, damaged, or has been written by a newer version.
     """
+    path = Path(path)
     with closing(Journal(path, read_only=True)) as journal:
         return JobAccount(
             name=path.stem,

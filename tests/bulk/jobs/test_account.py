@@ -73,7 +73,7 @@ async def test_it_shows_neither_rows_nor_curves(ran):
 def test_one_without_a_run(tmp_path):
     BulkJob(tmp_path / "a.job").close()
 
-    account = read_account(tmp_path / "a.job")
+    account = read_account(str(tmp_path / "a.job"))
 
     assert (account.state, account.rows, account.runs) == ("unfinished", None, ())
     assert (account.requests, account.seconds) == (0, 0)
