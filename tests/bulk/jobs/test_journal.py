@@ -434,3 +434,44 @@ def test_the_journal_of_ten_million_rows_is_small(path, meta):
     assert journal.counts()[Verdict.OK] == 10_000_000
     journal.close()
     assert Path(path).stat().st_size < 1_000_000
+
+
+class TestOpenAgain:
+    """`forget_problems` and `applied`: what retry-failed and verify stand on."""
+
+    @pytest.fixture
+    def ended(self, journal, result):
+        """A journal of two chunks, all rows of which have ended: every fifth is a problem."""
+        for number in range(2):
+            state = ChunkState(CHUNK_ROWS, CHUNK_ROWS, bytes(16))
+            for offset in range(CHUNK_ROWS):
+                verdict = Verdict.UNKNOWN if offset % 5 == 0 else Verdict.OK
+                state.mark(offset, Verdict.SKIPPED if offset == 1 else verdict)
+            with journal.transaction():
+                journal.write_chunk(number, state)
+        put(journal, *((n, result(n, Verdict.UNKNOWN)) for n in range(0, 2_000, 5)))
+        return journal
+
+    def test_rows_that_are_tried_again_are_open(self, ended):
+        ended.forget_problems([0, 5, 1_995])
+
+        assert ended.counts()[Verdict.UNKNOWN] == 397
+        assert [position for position, _ in ended.problems()][:2] == [10, 15]
+        first, second = ended.chunk(0), ended.chunk(1)
+        assert [n for n in range(CHUNK_ROWS) if n not in first.bitmap] == [0, 5]
+        assert [n for n in range(CHUNK_ROWS) if n not in second.bitmap] == [995]
+        assert not first.complete
+
+    def test_all_or_none_of_them(self, ended):
+        with pytest.raises(ValueError, match="not enough values"):
+            ended.forget_problems([0, 5, 6])
+
+        assert ended.counts()[Verdict.UNKNOWN] == 400
+
+    def test_what_is_applied(self, ended):
+        ended.forget_problems([1_005])
+        applied = ended.applied(1)
+
+        assert [n for n in range(1_000, 1_012) if applied(n)] == [
+            *(1_002, 1_003, 1_004, 1_006, 1_007, 1_008, 1_009, 1_011),
+        ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfectpay_async import CardExpiry
+from perfectpay_async import CardExpiry, ConfigurationError
 from perfectpay_async.bulk import BadRow, BulkJob, ExpiryRow, InputRefused, JobFacts, RowResult
 from perfectpay_async.bulk.chunks import CHUNK_ROWS, Fingerprints, fingerprint
 from perfectpay_async.bulk.report import Verdict
@@ -48,7 +48,7 @@ def job(tmp_path):
 async def take(job, rows, *, end=(), most=None):
     """Read what remains, and end the rows at some positions; the positions that were given."""
     writer = job.begin(pytest.fail)
-    remaining = job.remaining(Rows(rows), writer)
+    remaining = job.remaining(Rows(rows))
     given = []
     try:
         async for place in remaining:
@@ -206,6 +206,11 @@ class TestAnotherInput:
         assert job.rows == 1_300
 
 
+def test_only_a_run_can_ask_for_it(job):
+    with pytest.raises(ConfigurationError, match="the job is not running"):
+        job.remaining(Rows([]))
+
+
 class TestSlowSources:
     async def test_a_new_row_is_given_as_soon_as_it_is_there(self, job):
         async def source():
@@ -213,7 +218,7 @@ class TestSlowSources:
             await asyncio.Event().wait()
 
         writer = job.begin(pytest.fail)
-        place = await asyncio.wait_for(anext(job.remaining(Rows(source()), writer)), 10)
+        place = await asyncio.wait_for(anext(job.remaining(Rows(source()))), 10)
 
         assert place.position == 0
         await writer.flush()
