@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import field, fields, frozen
@@ -93,12 +93,15 @@ class RequestOptions:
         """Return these options, completed by `defaults`."""
         # Both have been checked, and to check them again would cost as much as the whole call path.
         both = object.__new__(RequestOptions)
-        for name in _NAMES:
+        for name, put in _SLOTS:
             own = getattr(self, name)
-            object.__setattr__(both, name, getattr(defaults, name) if own is None else own)
-        if defaults.headers:
-            object.__setattr__(both, "headers", {**defaults.headers, **self.headers})
+            put(both, getattr(defaults, name) if own is None else own)
+        if defaults.headers and self.headers is not defaults.headers:
+            _put_headers(both, {**defaults.headers, **self.headers})
         return both
 
 
-_NAMES: Final = tuple(entry.name for entry in fields(RequestOptions))
+_SLOTS: Final[tuple[tuple[str, Callable[[Any, Any], None]], ...]] = tuple(
+    (entry.name, getattr(RequestOptions, entry.name).__set__) for entry in fields(RequestOptions)
+)
+_put_headers: Final = dict(_SLOTS)["headers"]

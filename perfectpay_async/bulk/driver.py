@@ -62,20 +62,21 @@ class Driver:
                 del failure  # its traceback holds this frame: a cycle
 
     async def _work(self) -> None:
+        worker = cast("asyncio.Task[None]", asyncio.current_task())
         try:
-            while (taken := await self._take()) is not None:
+            while (taken := await self._take(worker)) is not None:
                 await self._handle(*taken)
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._failure = self._failure or error
             self.stop()
 
-    async def _take(self) -> tuple[Place, _End | None, _End] | None:
+    async def _take(self, worker: asyncio.Task[None]) -> tuple[Place, _End | None, _End] | None:
         """Return the next row, the end of the card's row before it, and the end of its own."""
-        worker = cast("asyncio.Task[None]", asyncio.current_task())
         self._waiting.add(worker)
         try:
             # One worker at a time, so that a card's rows line up in the order of the input.
-            async with self._turn:
+            await self._turn.acquire()
+            try:
                 if self.stopped or self._exhausted:
                     return None
                 place = await self._next()
@@ -86,6 +87,8 @@ class Driver:
                 earlier = self._ends.get(card)
                 self._ends[card] = end
                 return place, earlier, end
+            finally:
+                self._turn.release()
         finally:
             self._waiting.discard(worker)
 

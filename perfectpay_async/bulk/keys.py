@@ -28,11 +28,11 @@ def row_key(row: ExpiryRow, job: str = "", generation: int = 0) -> str:
         A UUID of version 8 (RFC 9562): made in a way of one's own.
     """
     expiry = row.expiry
-    parts = [_SCHEME, UPDATE.name, row.payment_method_id, expiry.wire_month, expiry.wire_year]
-    if job:
-        parts += [job, str(generation)]
+    of_job = f"\n{job}\n{generation}" if job else ""
     # No part holds a line end: ids with control characters are never sent.
-    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    change = f"{row.payment_method_id}\n{expiry.wire_month}\n{expiry.wire_year}"
+    text = f"{_SCHEME}\n{UPDATE.name}\n{change}{of_job}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     # The variant of RFC 9562 is one of 8, 9, a and b.
     variant = "89ab"[int(digest[16], 16) % 4]
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

@@ -15,6 +15,7 @@ from attrs import frozen
 from perfectpay_async.entities import CardExpiry
 from perfectpay_async.errors import PerfectPayError
 
+_END: Final = object()
 COLUMNS: Final = ("payment_method_id", "exp_month", "exp_year")
 
 
@@ -74,11 +75,17 @@ class Rows(AsyncIterator[Row]):
     """
 
     def __init__(self, source: Iterable[RowLike] | AsyncIterable[RowLike]) -> None:
-        self._items = aiter(source) if isinstance(source, AsyncIterable) else _Async(source)
+        # No generator makes one of the other: one that is left halfway needs closing.
+        self._awaited = aiter(source) if isinstance(source, AsyncIterable) else None
+        self._items = None if isinstance(source, AsyncIterable) else iter(source)
         self._number = 0
 
     async def __anext__(self) -> Row:
-        item = await anext(self._items)
+        item = _END if self._items is None else next(self._items, _END)
+        if item is _END:
+            if self._awaited is None:
+                raise StopAsyncIteration
+            item = await anext(self._awaited)
         self._number += 1
         return _as_row(item, self._number)
 
@@ -107,18 +114,6 @@ class Places(AsyncIterator[Place]):
         place = Place(self.taken, row)
         self.taken += 1
         return place
-
-
-class _Async(AsyncIterator[RowLike]):
-    """An iterable as an async iterator. No generator: one that is left halfway needs closing."""
-
-    def __init__(self, items: Iterable[RowLike]) -> None:
-        self._items = iter(items)
-
-    async def __anext__(self) -> RowLike:
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
 
 
 def _as_row(item: object, number: int) -> Row:
