@@ -36,6 +36,9 @@ _FAULTS: Final = (ConnectError, ConnectionLostError, AttemptTimeout)
 # in-flight cap: a few stalled connections would otherwise fill a small cap and stop the run.
 _STALLED_SECONDS: Final = 1.0
 _STALLED_LATENCIES: Final = 4.0
+# So long the rate and the cap are good, unless something is refused or fails. A rate that grows
+# does so by less than a hundredth in this time, and to compute it costs as much as a small request.
+_FRESH_SECONDS: Final = 0.005
 # A new rate counts no later than after this for who waits already.
 _LONGEST_SLEEP: Final = 0.1
 
@@ -71,6 +74,8 @@ class Pace:
         self._now = asyncio.get_running_loop().time
         self._control = Controller(ceiling, concurrency, now=self._now())
         self._schedule = Gcra(self._control.rate(self._now()))
+        self._cap = self._control.cap(self._now())
+        self._fresh_until = 0.0
         self._flying: set[Ticket] = set()
         self._queued = 0
         self._blocked = False  # whether whoever is next waits for more than the schedule
@@ -91,6 +96,7 @@ class Pace:
     def change_ceiling(self, ceiling: float) -> None:
         """Change the most requests per second, for those who wait already as well."""
         self._control.ceiling = ceiling
+        self._fresh_until = 0.0
         self._changed.set()
 
     async def room(self) -> None:
@@ -118,6 +124,7 @@ class Pace:
             learned = True
         except _FAULTS:
             self._control.faulted(ticket, self._now())
+            self._fresh_until = 0.0
             learned = True
             raise
         else:
@@ -134,8 +141,10 @@ class Pace:
         if response.status == _THROTTLED:
             asked = parse_retry_after(response.headers, time.time())
             self._control.throttled(ticket, now, asked)
+            self._fresh_until = 0.0
         elif response.status in _IN_TROUBLE:
             self._control.faulted(ticket, now)
+            self._fresh_until = 0.0
         else:
             self._control.delivered(ticket, now)
 
@@ -173,8 +182,7 @@ class Pace:
     def _turn_in(self) -> float:
         """Return the seconds until the next attempt may be sent, as far as is known now."""
         now = self._now()
-        rate = self._control.rate(now)
-        self._schedule.change(now, rate, 1.0 + BURST * rate)
+        self._refresh(now)
         wait = self._control.hold(now)
         self._blocked = wait > 0
         if not self._control.gate_open:
@@ -183,8 +191,17 @@ class Pace:
         self._blocked = self._blocked or crowded > 0
         return max(wait, crowded, self._schedule.delay(now))
 
+    def _refresh(self, now: float) -> None:
+        """Ask the control for the rate and the cap, unless that was done a moment ago."""
+        if now >= self._fresh_until:
+            rate = self._control.rate(now)
+            self._schedule.change(now, rate, 1.0 + BURST * rate)
+            self._cap = self._control.cap(now)
+            self._fresh_until = now + _FRESH_SECONDS
+
     def _room_in(self) -> float:
         now = self._now()
+        self._refresh(now)
         hold = self._control.hold(now)
         if not self._control.gate_open:
             # Who is queued already will be the probe.
@@ -193,11 +210,11 @@ class Pace:
 
     def _crowded(self, now: float, queued: int = 0) -> float:
         """Return the seconds until there is a place below the in-flight cap for sure."""
-        if len(self._flying) + queued < self._control.cap(now):
+        if len(self._flying) + queued < self._cap:
             return 0.0
         patience = max(_STALLED_SECONDS, _STALLED_LATENCIES * self._control.latency)
         fresh = [ticket.sent for ticket in self._flying if ticket.sent + patience > now]
-        if len(fresh) + queued < self._control.cap(now):
+        if len(fresh) + queued < self._cap:
             return 0.0
         # Not before an answer comes, or the oldest is found to be stalled.
         return min(fresh) + patience - now if fresh else float("inf")
