@@ -31,8 +31,9 @@ from perfectpay_async.messages import Request, Response
 from perfectpay_async.outcome import Outcome
 
 from .address import is_loopback
-from .body import read_body
+from .body import MAX_BODY, read_body
 from .connector import EXCHANGE, Body, Connector, Exchange
+from .timer import Timer
 from .translate import cut_off, queued_too_long, timed_out, translate
 
 _SHA256_SIZE: Final = 32
@@ -97,14 +98,14 @@ class AiohttpTransport:
         self._process = 0
         self._closed = False
         self._cut = False
-        self._timers: set[asyncio.Timeout] = set()  # one of each send under way
+        self._timers: set[Timer] = set()  # one of each send under way
         self._settled = asyncio.Event()
         self._made_at = _caller()
 
     async def send(self, request: Request) -> Response:
         """Send `request` once. See `Transport.send`."""
-        session = self._ready_session()
         loop = asyncio.get_running_loop()
+        session = self._ready_session(loop)
         began = loop.time()
         if began >= request.deadline:
             raise DeadlineExceeded(
@@ -112,11 +113,11 @@ class AiohttpTransport:
             )
         exchange = Exchange()
         token = EXCHANGE.set(exchange)
-        timer = asyncio.timeout_at(min(began + request.attempt_timeout, request.deadline))
+        timer = Timer(loop, min(began + request.attempt_timeout, request.deadline))
         self._timers.add(timer)
         failure: PerfectPayError
         try:
-            async with timer:
+            with timer:
                 if self._pool.locked():
                     await self._pool.acquire()
                     began = loop.time()  # the wait is never counted as the server's time
@@ -159,7 +160,7 @@ class AiohttpTransport:
 
     async def close(self, *, drain: float = 0.0) -> None:
         """Close the connections; a session that was passed in stays open. See `Transport.close`."""
-        self._check_home()
+        self._check_home(asyncio.get_running_loop())
         self._closed = True
         try:
             await self._settle(drain)
@@ -180,8 +181,7 @@ class AiohttpTransport:
         self._cut = True
         now = asyncio.get_running_loop().time()
         for timer in self._timers:
-            if not timer.expired():
-                timer.reschedule(now)
+            timer.reschedule(now)
         try:
             await self._settle(None)
         finally:
@@ -192,14 +192,12 @@ class AiohttpTransport:
                 await session.close()
                 await asyncio.sleep(0)  # in this turn of the loop the sockets are closed
 
-    def _check_home(self) -> None:
-        if self._loop is not None and (
-            self._loop is not asyncio.get_running_loop() or self._process != os.getpid()
-        ):
+    def _check_home(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None and (self._loop is not loop or self._process != os.getpid()):
             raise WrongEventLoopError("the client belongs to another event loop or process")
 
-    def _ready_session(self) -> aiohttp.ClientSession:
-        self._check_home()
+    def _ready_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        self._check_home(loop)
         if self._closed:
             raise ClientClosedError("the client is closed")
         if self._session is None:
@@ -207,7 +205,7 @@ class AiohttpTransport:
         elif self._session.closed:
             raise ClientClosedError("the session of the client is closed")
         if self._loop is None:
-            self._loop, self._process = asyncio.get_running_loop(), os.getpid()
+            self._loop, self._process = loop, os.getpid()
         return self._session
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -240,8 +238,7 @@ class AiohttpTransport:
                 proxy=self._proxy_for(request.url),
                 timeout=self._timeout,
             )
-            encoding = ", ".join(answer.headers.getall("Content-Encoding", ()))
-            body = await read_body(answer.content.iter_any(), encoding)
+            body = await _body_of(answer)
             # aiohttp keeps the connection when the answer is there but the request is not sent yet.
             complete = answer.connection is None
             if not complete and answer.status in _SUCCESS:
@@ -288,6 +285,14 @@ class AiohttpTransport:
             line,
             source=self,
         )
+
+
+async def _body_of(answer: aiohttp.ClientResponse) -> bytes:
+    content = answer.content
+    encoding = ", ".join(answer.headers.getall("Content-Encoding", ()))
+    if not encoding and content.is_eof() and content.total_bytes <= MAX_BODY:
+        return content.read_nowait()  # it came along with the headers, as most answers do
+    return await read_body(content.iter_any(), encoding)
 
 
 def _is_sha256(fingerprint: object) -> bool:

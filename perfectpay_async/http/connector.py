@@ -111,8 +111,8 @@ class Connector(aiohttp.TCPConnector):
         while True:
             # aiohttp takes the kept connection that was idle longest, which the server is the most
             # likely to close this very moment; this makes it take the one used last.
-            kept = self._conns.get(req.connection_key)
-            if kept:
+            # There is one queue for each host, and a client has one host.
+            for kept in self._conns.values():
                 kept.rotate(1)
             connection = await super().connect(req, traces, timeout)
             if exchange.fresh or _is_quiet(connection):

@@ -8,6 +8,7 @@ frame that holds none.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from perfectpay_async.entities import (
@@ -194,11 +195,17 @@ def _unchanged(body: Any) -> Any:
     return body
 
 
+@cache
+def _hook(cls: type[Entity]) -> Callable[[Any, Any], Any]:
+    """Return what makes such an entity; the converter would look it up again on each call."""
+    return converter().get_structure_hook(cls)
+
+
 def _decode(
     response: Response, cls: type[_Answer], prepare: Callable[[Any], Any] = _unchanged
 ) -> _Answer:
     try:
-        entity: _Answer = converter().structure(prepare(response.json()), cls)
+        entity: _Answer = _hook(cls)(prepare(response.json()), cls)
     except Mismatch as mismatch:
         path, rule = mismatch.path, mismatch.rule
     else:
