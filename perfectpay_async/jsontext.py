@@ -1,9 +1,19 @@
-"""JSON text to values and back, strictly: what RFC 8259 allows and nothing more."""
+"""JSON text to values and back, strictly: what RFC 8259 allows and nothing more.
+
+With the extra `speed`, orjson reads. It is as strict in all but two things: of two equal keys it
+takes the last, and numbers that no float holds it rounds. So what it made is written again, which
+takes a third of the time of reading: only if that is the text to the last byte, it is taken.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any, Final, NoReturn
+
+try:
+    import orjson
+except ImportError:  # the extra is not installed
+    orjson = None  # type: ignore[assignment]
 
 from .errors import InvalidRequestError, ResponseDecodingError
 from .secrets import MaskedBytes
@@ -21,6 +31,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         raise ValueError("a key occurs twice")
     return value
 
+
+_WHITE_SPACE: Final = " \t\r\n"
 
 # json.dumps and json.loads would make these anew on each call.
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -49,7 +61,7 @@ def decode_json(body: bytes) -> Any:
             infinity or a key twice. The message never quotes the body.
     """
     try:
-        return _DECODER.decode(body.decode())
+        return _parse(body)
     except UnicodeDecodeError:
         problem = "is not UTF-8"
     except RecursionError:
@@ -58,3 +70,19 @@ def decode_json(body: bytes) -> Any:
         problem = "is not valid JSON" if body.strip() else "is empty"
     del body  # it may hold a client secret, and this frame is about to enter a traceback
     raise ResponseDecodingError(f"the body of the answer {problem}")
+
+
+def _parse(body: bytes) -> Any:
+    if orjson is not None:
+        try:
+            value = orjson.loads(body)
+            if orjson.dumps(value) == body:
+                return value
+        except (ValueError, TypeError):
+            pass  # what is wrong with it is said below
+    text = body.decode().strip(_WHITE_SPACE)
+    # `decode` would look for white space with two regular expressions.
+    value, end = _DECODER.raw_decode(text)
+    if end != len(text):
+        raise ValueError("text after the value")
+    return value

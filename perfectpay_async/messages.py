@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import field, frozen
 from yarl import URL
 
+from .drafts import draft_of
 from .jsontext import decode_json
 from .outcome import Attempt
 from .secrets import MaskedBytes, MaskedStr, Secret
@@ -37,7 +38,7 @@ class Operation:
     idempotent_key: bool
 
 
-@frozen(eq=False)
+@frozen(eq=False, weakref_slot=False)  # a draft cannot have one
 class Request:
     """One request, as a middleware sees it. Change it by `with_header` or `attrs.evolve`.
 
@@ -77,19 +78,24 @@ class Request:
 
     def _copy(self, headers: Mapping[str, str], attempt: int) -> Request:
         # attrs.evolve looks the fields up again on each call; this is on the path of every call.
-        return Request(
-            self.operation,
-            self.url,
-            headers,
-            self.body,
-            self.started,
-            self.deadline,
-            self.attempt_timeout,
-            attempt,
-            self.idempotency_key,
-            self.retry,
-            self.sensitive,
-        )
+        copy = _RequestDraft()
+        copy.operation = self.operation
+        copy.url = self.url
+        copy.headers = headers
+        copy.body = self.body
+        copy.started = self.started
+        copy.deadline = self.deadline
+        copy.attempt_timeout = self.attempt_timeout
+        copy.attempt = attempt
+        copy.idempotency_key = self.idempotency_key
+        copy.retry = self.retry
+        copy.sensitive = self.sensitive
+        copy.__class__ = Request
+        made: Request = copy
+        return made
+
+
+_RequestDraft: Final = draft_of(Request)
 
 
 @frozen(eq=False)

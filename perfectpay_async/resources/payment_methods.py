@@ -39,7 +39,7 @@ from perfectpay_async.wire.codec import (
     decode_payment_method,
     decode_payment_method_list,
 )
-from perfectpay_async.wire.dialects import Dialect, create_body, update_body
+from perfectpay_async.wire.dialects import Dialect, create_body, expiry_text, update_body
 
 from .lost_answers import may_be_done
 from .reconcile import create_or_find
@@ -237,14 +237,19 @@ class PaymentMethods:
         check_payment_method_id(payment_method_id)
         if expiry is not None:
             check_not_expired(expiry, self._today())
-        body = update_body(
-            self._dialect, expiry=expiry, holder_name=holder_name, nick_name=nick_name
-        )
+        if expiry is not None and holder_name is None and nick_name is None:
+            body = expiry_text(self._dialect, expiry)
+        else:
+            body = encode_json(
+                update_body(
+                    self._dialect, expiry=expiry, holder_name=holder_name, nick_name=nick_name
+                )
+            )
         return await self._caller.call(
             UPDATE,
             f"/payment_methods/{quote_segment(payment_method_id)}/update",
             partial(decode_payment_method, expected_id=str(payment_method_id)),
-            body=encode_json(body),
+            body=body,
             options=options,
         )
 

@@ -7,7 +7,7 @@ read null as "None" and "false" as true.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from types import NoneType, UnionType
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args, get_origin
 
 import attrs
 
+from perfectpay_async.drafts import draft_of
 from perfectpay_async.entities import Entity, FrozenMapping, OpenEnum, Percentage
 from perfectpay_async.secrets import Secret
 
@@ -116,6 +117,8 @@ def _moment(value: Any, _kind: object) -> datetime:
     try:
         if type(value) is str:
             moment = datetime.fromisoformat(value)
+            if moment.tzinfo is UTC:
+                return moment
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         if type(value) is int or type(value) is float:
             return datetime.fromtimestamp(value, UTC)
@@ -185,52 +188,87 @@ def _surcharge_value(_kind: object, made: Converter) -> _Hook:
 
 
 def _entity(cls: type[Entity], made: Converter) -> _Hook:
-    """Return a hook with all about the fields looked up once.
+    """Return a hook that is written for this class, as attrs and cattrs write theirs.
 
-    It fills the slots of the new entity directly: the constructor of a frozen class takes as long
-    as all the rest, and has nothing to add.
+    It reads like this, and takes half the time of a loop over the fields:
+
+        def structure(value, _kind):
+            ...
+            draft = Draft()
+            name = ""
+            try:
+                raw = get("scheme")
+                if type(raw) is str:
+                    draft.scheme = raw
+                elif raw is None:
+                    draft.scheme = default_scheme
+                else:
+                    name = "scheme"
+                    draft.scheme = hook_scheme(raw, None)
+                ...
     """
     fields, own_fields = _fields(cls)
-    plan = tuple(
-        (
-            entry.name,
-            _slot_setter(cls, entry.name),
-            _PLAIN.get(entry.type),
-            made.get_structure_hook(entry.type),
-            entry.default,
-        )
-        for entry in fields
-    )
-    required = tuple(entry.name for entry in fields if entry.default is attrs.NOTHING)
-    known = frozenset(entry.name for entry in fields)
-    own_defaults = tuple((_slot_setter(cls, entry.name), entry.default) for entry in own_fields)
-    put_extra = _slot_setter(cls, "extra")
+    names: dict[str, Any] = {
+        "Draft": draft_of(cls),
+        "frozen": cls,
+        "Mismatch": Mismatch,
+        "refuse": _refuse,
+        "known": frozenset(entry.name for entry in fields),
+        "unknown": _unknown,
+    }
+    lines = [
+        "def structure(value, _kind):",
+        "    if type(value) is not dict:",
+        "        refuse('an object', value)",
+        "    get = value.get",
+        *(line for entry in fields if entry.default is attrs.NOTHING for line in _required(entry)),
+        "    draft = Draft()",
+        "    name = ''",
+        "    try:",
+    ]
+    for entry in fields:
+        names[f"hook_{entry.name}"] = made.get_structure_hook(entry.type)
+        names[f"default_{entry.name}"] = entry.default
+        lines += _assigned(entry)
+    lines += [
+        "    except Mismatch as mismatch:",
+        "        mismatch.prepend(name)",
+        "        raise",
+    ]
+    for entry in own_fields:
+        names[f"default_{entry.name}"] = entry.default
+        lines.append(f"    draft.{entry.name} = default_{entry.name}")
+    lines += [
+        "    if not known.issuperset(value):",
+        "        draft.extra = unknown(value, known)",
+        "    draft.__class__ = frozen",
+        "    return draft",
+    ]
+    exec(compile("\n".join(lines), f"<structure {cls.__name__}>", "exec"), names)  # noqa: S102
+    hook: _Hook = names["structure"]
+    return hook
 
-    def structure(value: Any, _kind: object) -> Entity:
-        if not is_object(value):
-            _refuse("an object", value)
-        for name in required:
-            if value.get(name) is None:
-                raise Mismatch("is missing", name)
-        entity = cls.__new__(cls)
-        name = ""
-        try:
-            for name, put, plain, hook, default in plan:
-                raw = value.get(name)
-                if raw is None:
-                    put(entity, default)
-                else:
-                    put(entity, raw if type(raw) is plain else hook(raw, None))
-        except Mismatch as mismatch:
-            mismatch.prepend(name)
-            raise
-        for put, default in own_defaults:
-            put(entity, default)
-        if not value.keys() <= known:
-            put_extra(entity, FrozenMapping({key: value[key] for key in value if key not in known}))
-        return entity
 
-    return structure
+def _required(entry: Any) -> Iterator[str]:
+    yield f"    if get('{entry.name}') is None:"
+    yield f"        raise Mismatch('is missing', '{entry.name}')"
+
+
+def _assigned(entry: Any) -> Iterator[str]:
+    name, plain = entry.name, _PLAIN.get(entry.type)
+    yield f"        raw = get('{name}')"
+    if plain is not None:  # what is of the field's own type is taken without a call
+        yield f"        if type(raw) is {plain.__name__}:"
+        yield f"            draft.{name} = raw"
+    yield f"        {'if' if plain is None else 'elif'} raw is None:"
+    yield f"            draft.{name} = default_{name}"
+    yield "        else:"
+    yield f"            name = '{name}'"
+    yield f"            draft.{name} = hook_{name}(raw, None)"
+
+
+def _unknown(value: dict[str, Any], known: frozenset[str]) -> FrozenMapping:
+    return FrozenMapping({key: value[key] for key in value if key not in known})
 
 
 def _entity_object(cls: type[Entity], made: Converter) -> Callable[[Any], dict[str, Any]]:
@@ -253,11 +291,6 @@ def _fields(cls: type[Entity]) -> tuple[list[Any], list[Any]]:
     entries: tuple[Any, ...] = attrs.fields(attrs.resolve_types(cls))
     wire = [entry for entry in entries if entry.name not in _OWN_FIELDS]
     return wire, [entry for entry in entries if entry.name in _OWN_FIELDS]
-
-
-def _slot_setter(cls: type[Entity], name: str) -> Callable[[Entity, Any], None]:
-    setter: Callable[[Entity, Any], None] = getattr(cls, name).__set__
-    return setter
 
 
 def _is_optional(kind: Any) -> bool:

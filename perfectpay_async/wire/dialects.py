@@ -7,6 +7,7 @@ at the top. A server refuses keys that it does not know, so both are never sent 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from perfectpay_async.entities import (
@@ -18,6 +19,8 @@ from perfectpay_async.entities import (
 )
 from perfectpay_async.entities.checks import checked
 from perfectpay_async.errors import InvalidRequestError
+from perfectpay_async.jsontext import encode_json
+from perfectpay_async.secrets import MaskedBytes
 
 from .codec import to_wire
 from .parts import given, json_object
@@ -107,6 +110,22 @@ def update_body(
     if not card_part:
         raise InvalidRequestError("update needs an expiry, a holder_name or a nick_name")
     return _with_card(dialect, card_part)
+
+
+def expiry_text(dialect: Dialect, expiry: CardExpiry) -> MaskedBytes:
+    """Return the encoded body of an update of the expiry alone, which most updates are.
+
+    It is the same for the same expiry, so it is kept: encoding it again would take a twentieth of
+    the time of the whole call.
+    """
+    return _expiry_text(dialect, expiry.month, expiry.year, expiry.year_digits)
+
+
+@lru_cache(maxsize=1_024)
+def _expiry_text(
+    dialect: Dialect, month: int, year: int, year_digits: Literal[2, 4]
+) -> MaskedBytes:
+    return encode_json(update_body(dialect, expiry=CardExpiry(month, year, year_digits)))
 
 
 def _with_card(dialect: Dialect, card: dict[str, Any]) -> dict[str, Any]:
