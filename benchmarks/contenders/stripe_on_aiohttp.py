@@ -1,0 +1,20 @@
+"""stripe-python's async client on its aiohttp transport."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import asynccontextmanager
+
+import stripe
+
+from . import Opened
+from .stripe_calls import calls_of
+
+
+@asynccontextmanager
+async def open_calls(url: str, trust: ssl.SSLContext) -> Opened:  # noqa: ARG001 - not over TLS
+    http_client = stripe.AIOHTTPClient()
+    try:
+        yield calls_of(url, http_client)
+    finally:
+        await http_client.close_async()
