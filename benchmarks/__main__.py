@@ -1,7 +1,7 @@
 """Compare this library with the other ways of calling such an API.
 
-    python -m benchmarks            all of it, about three minutes
-    python -m benchmarks --quick    the two scenarios that the targets are about
+python -m benchmarks            all of it, about three minutes
+python -m benchmarks --quick    the two scenarios that the targets are about
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ def table(results: Results) -> str:
     return "\n".join(lines)
 
 
-def write_json(path: Path, results: Results, facts: dict[str, str], skipped: dict[str, str]) -> None:
+def write_json(
+    path: Path, results: Results, facts: dict[str, str], skipped: dict[str, str]
+) -> None:
     content: dict[str, Any] = {
         "circumstances": facts,
         "skipped": skipped,
@@ -59,9 +61,9 @@ def plot(path: Path, results: Results) -> bool:
     except ImportError:
         return False
     mpl.use("svg" if path.suffix == ".svg" else "agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     cost = next(scenario for scenario in results if scenario[:2] == ("update", 32))
     bars = sorted(
         (one for one in results[cost] if one.loop == "asyncio"), key=lambda one: -one.ratio
@@ -83,7 +85,9 @@ def plot(path: Path, results: Results) -> bool:
             ]
             if len(points) > 1:
                 style = "-o" if loop == "asyncio" else "--o"
-                right.plot(*zip(*points, strict=True), style, label=f"{name} ({loop})", markersize=3)
+                right.plot(
+                    *zip(*points, strict=True), style, label=f"{name} ({loop})", markersize=3
+                )
     right.set_xscale("log")
     right.set_title("updates a second on one core, by number in flight", fontsize=9)
     right.legend(fontsize=7)

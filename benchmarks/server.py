@@ -126,7 +126,8 @@ daemon off; master_process off; worker_processes 1;
 pid {folder}/pid; error_log /dev/null;
 events {{ worker_connections 8192; }}
 http {{
-access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; default_type application/json;
+access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
+default_type application/json;
 large_client_header_buffers 4 32k;
 {temporary}
 split_clients $request_id $fails {{ 1% 1; * 0; }}

@@ -1,9 +1,10 @@
 """Frozen objects, filled at the price of ordinary ones.
 
-A frozen class refuses assignment, so attrs fills its objects by one call of `object.__setattr__` for
-each field, which takes four times as long as assigning. On the path of every call, and a hundred
-times in a list, that counts. A draft is an object of the same layout that may be assigned to; when
-all its fields are there, assigning the frozen class to its `__class__` makes it one of those.
+A frozen class refuses assignment, so attrs fills its objects by one call of `object.__setattr__`
+for each field, which takes four times as long as assigning. On the path of every call, and a
+hundred times in a list, that counts. A draft is an object of the same layout that may be assigned
+to; when all its fields are there, assigning the frozen class to its `__class__` makes it one of
+those, and nobody else ever sees it as a draft.
 """
 
 from __future__ import annotations
@@ -11,10 +12,18 @@ from __future__ import annotations
 from typing import Any
 
 
-def draft_of(cls: type) -> Any:
+class Draftable:
+    """Base of the frozen classes that are made from drafts. Drafts have the same base."""
+
+    __slots__ = ("__weakref__",)  # in a class of its own it would be in the way of the fields
+
+
+def draft_of(cls: type[Draftable]) -> Any:
     """Return a class whose objects have the slots of `cls` and can be assigned to.
 
     Args:
-        cls: A frozen attrs class with slots but none for weak references, whose base is not frozen.
+        cls: A frozen attrs class with slots, derived from `Draftable` or from a class that adds
+            nothing to it.
     """
-    return type(f"{cls.__name__}Draft", (cls.__base__,), {"__slots__": cls.__dict__["__slots__"]})
+    base: Any = cls.__base__
+    return type(f"{cls.__name__}Draft", (base,), {"__slots__": cls.__dict__["__slots__"]})

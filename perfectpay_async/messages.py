@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import field, frozen
 from yarl import URL
 
-from .drafts import draft_of
+from .drafts import Draftable, draft_of
 from .jsontext import decode_json
 from .outcome import Attempt
 from .secrets import MaskedBytes, MaskedStr, Secret
@@ -38,8 +38,8 @@ class Operation:
     idempotent_key: bool
 
 
-@frozen(eq=False, weakref_slot=False)  # a draft cannot have one
-class Request:
+@frozen(eq=False)
+class Request(Draftable):
     """One request, as a middleware sees it. Change it by `with_header` or `attrs.evolve`.
 
     Attributes:

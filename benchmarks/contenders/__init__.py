@@ -19,9 +19,7 @@ Opened: TypeAlias = AsyncIterator[Calls]
 
 KEY: Final = "snd_bench"
 HEADERS: Final = {"api-key": KEY, "Content-Type": "application/json"}
-UPDATE: Final = {
-    "payment_method_data": {"card": {"card_exp_month": "12", "card_exp_year": "31"}}
-}
+UPDATE: Final = {"payment_method_data": {"card": {"card_exp_month": "12", "card_exp_year": "31"}}}
 UPDATE_BODY: Final = (
     b'{"payment_method_data":{"card":{"card_exp_month":"12","card_exp_year":"31"}}}'
 )

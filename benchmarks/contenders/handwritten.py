@@ -26,7 +26,7 @@ async def open_calls(url: str, trust: ssl.SSLContext) -> Opened:
             wait=wait_random_exponential(multiplier=0.1, max=8),
             retry=retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
         )
-        async def call(method: str, target: str, answer: type[Method] | type[Methods]) -> object:
+        async def call(method: str, target: str, answer: type[Method | Methods]) -> object:
             body = UPDATE if method == "POST" else None
             async with session.request(method, target, json=body) as response:
                 response.raise_for_status()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import asynccontextmanager
+from typing import Any
 
 import stripe
 
@@ -13,7 +14,7 @@ from .stripe_calls import calls_of
 
 @asynccontextmanager
 async def open_calls(url: str, trust: ssl.SSLContext) -> Opened:  # noqa: ARG001 - not over TLS
-    http_client = stripe.AIOHTTPClient()
+    http_client: Any = stripe.AIOHTTPClient()
     try:
         yield calls_of(url, http_client)
     finally:

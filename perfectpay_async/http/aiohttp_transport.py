@@ -118,7 +118,7 @@ class AiohttpTransport:
         failure: PerfectPayError
         try:
             with timer:
-                if self._pool.locked():
+                if len(self._timers) > self._max_connections:  # cheaper to ask than the pool
                     await self._pool.acquire()
                     began = loop.time()  # the wait is never counted as the server's time
                     timer.reschedule(min(began + request.attempt_timeout, request.deadline))

@@ -32,6 +32,8 @@ class Timer:
         self._task = task
         self._when = when
         self._expired = False
+        self._cancelling = 0
+        self._handle: asyncio.TimerHandle
 
     def when(self) -> float:
         """Return the moment, in the loop's time."""

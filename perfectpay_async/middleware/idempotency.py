@@ -15,9 +15,7 @@ def _random_key() -> str:
     """Return a random UUID (version 4, RFC 9562), as `uuid.uuid4` does at three times the cost."""
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) & 3]
-    return (
-        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-    )
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 class IdempotencyKey:

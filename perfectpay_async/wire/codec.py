@@ -196,16 +196,17 @@ def _unchanged(body: Any) -> Any:
 
 
 @cache
-def _hook(cls: type[Entity]) -> Callable[[Any, Any], Any]:
+def _hook_of(cls: Hashable) -> Callable[[Any, Any], Any]:
     """Return what makes such an entity; the converter would look it up again on each call."""
-    return converter().get_structure_hook(cls)
+    hook: Callable[[Any, Any], Any] = converter().get_structure_hook(cls)
+    return hook
 
 
 def _decode(
     response: Response, cls: type[_Answer], prepare: Callable[[Any], Any] = _unchanged
 ) -> _Answer:
     try:
-        entity: _Answer = _hook(cls)(prepare(response.json()), cls)
+        entity: _Answer = _hook_of(cls)(prepare(response.json()), cls)
     except Mismatch as mismatch:
         path, rule = mismatch.path, mismatch.rule
     else:
