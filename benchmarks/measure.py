@@ -68,7 +68,7 @@ class _Entry:
             return calls[scenario.operation]
 
         self._call = self._runner.run(opened())
-        self.requests = max(FEWEST, 2 * scenario.in_flight)
+        self.requests = max(FEWEST, scenario.in_flight)
         spent = self._sample(scenario) * self.requests  # warms up too
         self.requests = max(self.requests, int(self.requests * SAMPLE_SECONDS / spent))
 

@@ -1,0 +1,130 @@
+"""What the parts of a call cost by themselves, so that a regression is found where it is.
+
+    python -m benchmarks.parts
+
+Each figure is the best of several runs on this machine: compare them with each other, and with the
+same on the revision before. In the middle of a call a part costs up to twice as much, because the
+processor's caches are full of something else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import timeit
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from yarl import URL
+
+from perfectpay_async import CardExpiry, Middlewares, PerfectPay, RateLimit, Request, Response
+from perfectpay_async.entities import check_payment_method_id, quote_segment
+from perfectpay_async.http.timer import Timer
+from perfectpay_async.jsontext import decode_json, encode_json
+from perfectpay_async.middleware.idempotency import _random_key
+from perfectpay_async.resilience.limiter import Gcra
+from perfectpay_async.resources.payment_methods import UPDATE
+from perfectpay_async.wire.codec import decode_payment_method, decode_payment_method_list
+from perfectpay_async.wire.dialects import expiry_text, update_body
+
+from .answers import ANSWERS
+from .contenders.ours_with_middlewares import nothing
+from .counting import Instant
+
+ROOT = URL("https://api.example")
+HEADERS = {"Accept": "a", "Accept-Encoding": "b", "User-Agent": "c", "Content-Type": "d"}
+EXPIRY = CardExpiry(12, 2031)
+REQUEST = Request(UPDATE, ROOT, HEADERS, None, 0.0, 1.0, 1.0)
+ONE = Response(200, {}, ANSWERS["payment_methods"], 0.0, REQUEST)
+LIST = Response(200, {}, ANSWERS["customers/cus_100"], 0.0, REQUEST)
+
+
+def _show(name: str, microseconds: float) -> None:
+    print(f"{name:58} {microseconds:9.2f} us")
+
+
+def _time(name: str, part: Callable[[], Any], number: int = 5_000) -> None:
+    part()
+    _show(name, min(timeit.repeat(part, number=number, repeat=7)) / number * 1e6)
+
+
+async def _time_calls(name: str, client: PerfectPay, number: int = 1_000) -> None:
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+    for _ in range(7):
+        began = loop.time()
+        for _ in range(number):
+            await client.payment_methods.update("pm_bench", expiry=EXPIRY)
+        times.append((loop.time() - began) / number * 1e6)
+    _show(name, min(times))
+
+
+async def _time_async_parts() -> None:
+    loop = asyncio.get_running_loop()
+
+    def timer() -> None:
+        with Timer(loop, loop.time() + 10):
+            pass
+
+    _time("timer of an attempt", timer)
+
+    async def standard() -> None:
+        async with asyncio.timeout_at(loop.time() + 10):  # noqa: ASYNC100 - its own cost
+            pass
+
+    times: list[float] = []
+    for _ in range(7):
+        began = loop.time()
+        for _ in range(5_000):
+            await standard()
+        times.append((loop.time() - began) / 5_000 * 1e6)
+    _show("  the same by asyncio.timeout_at", min(times))
+
+    def client(**settings: Any) -> PerfectPay:
+        return PerfectPay("snd_x", base_url=str(ROOT), transport=Instant(), **settings)
+
+    await _time_calls("update, all but the transport", client())
+    five = Middlewares(call=[nothing] * 3, attempt=[nothing] * 2)
+    await _time_calls("  with five middlewares more", client(middlewares=five))
+    fast = RateLimit(requests_per_second=1e9, burst=1e9, max_in_flight=1_000)
+    await _time_calls("  with a rate limit that never waits", client(rate_limit=fast))
+
+
+def main() -> None:
+    """Measure the parts one after another."""
+    path = "/payment_methods/pm_bench/update"
+    _time("URL of a call", lambda: ROOT.with_path(path, encoded=True))
+    _time("check an id", lambda: check_payment_method_id("pm_bench"))
+    _time("quote an id", lambda: quote_segment("pm_bench"))
+    _time("a request with one header more", lambda: REQUEST.with_header("api-key", "snd_x"))
+    _time("idempotency key", _random_key)
+    _time("  the same by uuid.uuid4", lambda: str(uuid.uuid4()))
+    _time("  its random bytes alone", lambda: os.urandom(16))
+    body = update_body("perfectpay", expiry=EXPIRY)
+    _time("body of an update, made", lambda: encode_json(update_body("perfectpay", expiry=EXPIRY)))
+    _time("  its encoding alone", lambda: encode_json(body))
+    _time("  kept", lambda: expiry_text("perfectpay", EXPIRY))
+    _time("limiter, one place", lambda: Gcra(1e9, 1e9).delay(0.0))
+    _time("JSON of a method, strict", lambda: decode_json(ONE.body))
+    _time("  the same by json.loads, not strict", lambda: json.loads(ONE.body))
+    _time("entity of a method, with its JSON", lambda: decode_payment_method(ONE, "pm_bench"))
+    _time("JSON of 100 methods, strict", lambda: decode_json(LIST.body), 20)
+    _time("  the same by json.loads, not strict", lambda: json.loads(LIST.body), 20)
+    _time("entities of 100 methods, with their JSON", lambda: decode_payment_method_list(LIST), 20)
+    _time_pydantic()
+    asyncio.run(_time_async_parts())
+
+
+def _time_pydantic() -> None:
+    try:
+        from .pydantic_models import Methods
+    except ImportError:
+        print("skipped: pydantic is not installed")
+        return
+    _time("  the same by pydantic", lambda: Methods.model_validate_json(LIST.body), 20)
+
+
+if __name__ == "__main__":
+    main()
