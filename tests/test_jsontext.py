@@ -1,9 +1,12 @@
+import json
+import math
 import traceback
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfectpay_async import jsontext
 from perfectpay_async.errors import InvalidRequestError, ResponseDecodingError
 from perfectpay_async.jsontext import decode_json, encode_json
 
@@ -64,3 +67,50 @@ def test_no_frame_of_a_failure_holds_the_value(function, value):
     assert frames
     assert PLANTED not in "".join(str(frame.locals) for frame in frames)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["with orjson", "without"])
+class TestSpeed:
+    """What comes out does not depend on whether the extra `speed` is installed."""
+
+    @pytest.fixture(autouse=True)
+    def reader(self, fast, monkeypatch):
+        if not fast:
+            monkeypatch.setattr(jsontext, "orjson", None)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"a":1,"a":2}',
+            b'{"a":{"b":1,"b":1}}',
+            b'{"a" :1,"a":2}',
+            b"[NaN]",
+            b"[Infinity]",
+            b"{} {}",
+            b"1,",
+            b"\xef\xbb\xbf{}",
+            b'"\xff"',
+            b"[" * 100_000,
+            b"",
+        ],
+    )
+    def test_what_is_refused(self, body):
+        with pytest.raises(ResponseDecodingError):
+            decode_json(body)
+
+    @pytest.mark.parametrize(
+        ("body", "value"),
+        [
+            (b'{"a":1,"b":[true,null,1.5]}', {"a": 1, "b": [True, None, 1.5]}),
+            (b' {"a": 1}\r\n\t', {"a": 1}),
+            (b"123456789012345678901234567890", 123456789012345678901234567890),
+            (b"1e999", math.inf),
+            (b'"\\ud800"', "\ud800"),
+            (b"[" * 300 + b"]" * 300, None),
+            ('"\u00e9\U0001f600"'.encode(), "\u00e9\U0001f600"),
+        ],
+    )
+    def test_what_is_read(self, body, value):
+        assert value is None or decode_json(body) == value
+        assert type(decode_json(body)) is type(json.loads(body))
+        assert decode_json(body) == json.loads(body)
