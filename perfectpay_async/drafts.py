@@ -22,8 +22,14 @@ def draft_of(cls: type[Draftable]) -> Any:
     """Return a class whose objects have the slots of `cls` and can be assigned to.
 
     Args:
-        cls: A frozen attrs class with slots, derived from `Draftable` or from a class that adds
-            nothing to it.
+        cls: A frozen attrs class with slots, derived from `Draftable` or from a class that adds no
+            fields to it.
     """
     base: Any = cls.__base__
-    return type(f"{cls.__name__}Draft", (base,), {"__slots__": cls.__dict__["__slots__"]})
+    content = {
+        "__slots__": cls.__dict__["__slots__"],
+        # The base may be frozen. Both, because only then the interpreter takes the short way.
+        "__setattr__": object.__setattr__,
+        "__delattr__": object.__delattr__,
+    }
+    return type(f"{cls.__name__}Draft", (base,), content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from attrs import field
+from attrs import field, frozen
 
 from perfectpay_async.drafts import Draftable
 
@@ -43,14 +43,13 @@ def freeze(data: Mapping[str, object] | None) -> FrozenMapping | None:
     return data if data is None or isinstance(data, FrozenMapping) else FrozenMapping(data)
 
 
+@frozen
 class Entity(Draftable):
     """Base of everything that the API answers with, and of the parts of an answer.
 
     Entities are frozen. A field that the server left out or sent as null is None (or the field's
     default), and a field that this version does not know is kept in `extra`.
     """
-
-    __slots__ = ()
 
 
 NOTHING: Final = FrozenMapping({})

@@ -288,8 +288,7 @@ def _entity_object(cls: type[Entity], made: Converter) -> Callable[[Any], dict[s
 
 def _fields(cls: type[Entity]) -> tuple[list[Any], list[Any]]:
     """Return the fields that are on the wire and those that are not, with evaluated types."""
-    attrs_class: Any = cls  # each one is, but for the base itself
-    entries: tuple[Any, ...] = attrs.fields(attrs.resolve_types(attrs_class))
+    entries: tuple[Any, ...] = attrs.fields(attrs.resolve_types(cls))
     wire = [entry for entry in entries if entry.name not in _OWN_FIELDS]
     return wire, [entry for entry in entries if entry.name in _OWN_FIELDS]
 
