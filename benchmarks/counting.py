@@ -39,8 +39,12 @@ class Count(NamedTuple):
 
 
 class _Server(asyncio.Protocol):
+    def __init__(self, opened: list[asyncio.BaseTransport]) -> None:
+        self._opened = opened
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._opened.append(transport)
 
     def data_received(self, data: bytes) -> None:
         # The body of a request may come by itself; its answer is due when the last byte is there.
@@ -52,15 +56,19 @@ class _Server(asyncio.Protocol):
 def server() -> Iterator[str]:
     """Run a server in a thread of its own, whose work is not counted; give its address."""
     loop = asyncio.new_event_loop()
-    made = loop.run_until_complete(loop.create_server(_Server, "127.0.0.1", 0))
+    opened: list[asyncio.BaseTransport] = []
+    made = loop.run_until_complete(loop.create_server(lambda: _Server(opened), "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{made.sockets[0].getsockname()[1]}"
     finally:
-        loop.call_soon_threadsafe(made.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        made.close()
+        for transport in opened:
+            transport.close()
+        loop.run_until_complete(asyncio.sleep(0.01))  # in the turns of the loop they are closed
         loop.close()
 
 
