@@ -1,0 +1,1 @@
+"""Programs that show the library at work; see the page of each one in the docs."""
