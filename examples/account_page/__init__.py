@@ -3,6 +3,7 @@
 `python -m examples.account_page` runs it on a sandbox. To copy it, read docs/account-page.md first.
 
 - `methods`: what a customer may do with the saved methods. Knows no web framework.
+- `changes`: one change, and how it went. Knows no web framework either.
 - `cards`: how a method is called, and whether its card has expired. Pure.
 - `forms`: what the customer sent, checked. Pure.
 - `words`: every sentence that says how something went. Pure.

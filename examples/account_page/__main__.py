@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import secrets
-import signal
-from datetime import UTC, date, datetime
+import sys
+from collections.abc import AsyncIterator
+from datetime import date
+from functools import partial
 
 from aiohttp import web
 
@@ -33,39 +34,38 @@ def seed(sandbox: Sandbox, on: date) -> None:
     store.set_default(customer.id, method.id)
 
 
-async def main(port: int) -> None:
-    """Serve until Ctrl-C.
+def demonstration() -> web.Application:
+    """Return the application with a sandbox that lives as long as it does."""
+    sandbox = Sandbox()
+    settings = Settings(secret=secrets.token_bytes(32), secure_cookies=False)
 
-    Args:
-        port: Where; 0 for any free port.
-    """
-    async with Sandbox() as sandbox:
-        seed(sandbox, datetime.now(UTC).date())
-        app = make_app(
-            Settings(secret=secrets.token_bytes(32), secure_cookies=False),
-            lambda: PerfectPay(sandbox.api_key, base_url=sandbox.url),
+    async def with_sandbox(_app: web.Application) -> AsyncIterator[None]:
+        async with sandbox:
+            seed(sandbox, settings.today())
+            yield
+
+    app = make_app(settings, lambda: PerfectPay(sandbox.api_key, base_url=sandbox.url))
+    app.cleanup_ctx.insert(0, with_sandbox)  # before the client, which needs its address
+    return app
+
+
+def main() -> None:
+    """Serve on loopback until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m examples.account_page", description=__doc__)
+    parser.add_argument("--port", type=int, default=8421, help="0 for any free one")
+    port = parser.parse_args().port
+    try:
+        web.run_app(
+            demonstration(),
+            host="127.0.0.1",
+            port=port,
+            access_log=None,
+            shutdown_timeout=2.0,
+            print=partial(print, flush=True),
         )
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", port).start()
-            print(
-                f"Account page: http://127.0.0.1:{runner.addresses[0][1]}/ (Ctrl-C ends it)",
-                flush=True,
-            )
-            await _until_asked_to_stop()
-        finally:
-            await runner.cleanup()
-
-
-async def _until_asked_to_stop() -> None:
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    except OSError as error:
+        sys.exit(f"Port {port} cannot be used ({error.strerror}); choose another with --port.")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m examples.account_page", description=__doc__)
-    parser.add_argument("--port", type=int, default=8421, help="0 for any free one")
-    asyncio.run(main(parser.parse_args().port))
+    main()

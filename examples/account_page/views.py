@@ -6,26 +6,22 @@ A failed read is not handled here: nothing was changed then, whatever its outcom
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Final, TypeAlias
+from typing import Final
 
 from aiohttp import web
 from yarl import URL
 
-from perfectpay_async import CustomerPaymentMethod, PerfectPayError
+from perfectpay_async import CustomerPaymentMethod
 
 from . import guard, pages
+from .changes import Change, carry_out
 from .forms import FormError, chosen_method, entered_expiry
 from .html import Html
 from .methods import CustomerMethods
 from .state import CLIENT, FORM, SESSION, SETTINGS
-from .words import Action, Result, code_of, notice_of, result_of
+from .words import Action, code_of, notice_of
 
-Change: TypeAlias = Callable[[CustomerMethods, CustomerPaymentMethod], Awaitable[None]]
-
-_log: Final = logging.getLogger(__name__)
 _NOTICE: Final = "notice"
 _UNPROCESSABLE: Final = 422
 
@@ -123,16 +119,7 @@ async def show_choice(request: web.Request) -> web.Response:
 
 async def _change(request: web.Request, action: Action, change: Change) -> web.Response:
     """Change the wanted method and lead to the list, which shows how it went and what is there."""
-    mine = _mine(request)
-    method = await mine.find(request.match_info["method_id"])
-    result = Result.GONE  # also for another customer's method, which must not be told apart
-    if method is not None:
-        try:
-            await change(mine, method)
-            result = Result.DONE
-        except PerfectPayError as error:
-            _log.warning("%s", error)
-            result = result_of(error)
+    result = await carry_out(change, _mine(request), request.match_info["method_id"])
     response = _see(URL(pages.METHODS).with_fragment(pages.NOTICE_ID))
     response.set_cookie(
         _NOTICE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ FLAGS = (
 )
 PATIENCE = 60  # seconds; the machine may be busy
 MOST_TABS = 40
+
+MEASURE = (Path(__file__).parent / "measure.js").read_text("utf-8")
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver; .ci/browser installs them"
@@ -93,10 +96,10 @@ class Page:
     def focused_id(self) -> str | None:
         return self.driver.switch_to.active_element.get_attribute("id")
 
-    def look_like(self, *, width: int, scheme: str = "light") -> None:
+    def look_like(self, *, width: int, height: int = 700, scheme: str = "light") -> None:
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 700, "deviceScaleFactor": 1, "mobile": width < 500},
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
         )
         self.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia",
@@ -205,30 +208,12 @@ def test_every_page_fits_and_can_be_read(page: Page, scheme: str, width: int):
         assert pale == [], "text needs a contrast of 4.5 (WCAG 2.2, 1.4.3)"
 
 
-MEASURE = r"""
-const rgba = (text) => text.match(/[\d.]+/g).map(Number);
-const light = ([r, g, b]) => {
-  const [x, y, z] = [r, g, b].map((c) => c / 255)
-    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-};
-const behind = (element) => {
-  for (let at = element; at; at = at.parentElement) {
-    const colour = rgba(getComputedStyle(at).backgroundColor);
-    if (colour.length === 3 || colour[3] === 1) return colour;
-  }
-};
-const contrast = (element) => {
-  const [a, b] = [rgba(getComputedStyle(element).color), behind(element)].map(light);
-  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-};
-const texts = [...document.body.querySelectorAll("*")]
-  .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
-const controls = [...document.querySelectorAll(".button, select, nav a, .choice label")];
-return [
-  document.documentElement.scrollWidth,
-  getComputedStyle(document.body).backgroundColor,
-  controls.filter((e) => e.getBoundingClientRect().height < 44).map((e) => e.innerText),
-  texts.filter((e) => contrast(e) < 4.5).map((e) => e.innerText + " " + contrast(e)),
-];
-"""
+def test_pictures_for_the_docs_can_be_taken(page: Page, tmp_path: Path):
+    """With SCREENSHOTS=docs in the environment this test renews those of the docs."""
+    folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    page.look_like(width=1000, height=660)
+    page.open("/", "Payment methods")
+    assert page.driver.save_screenshot(str(folder / "account-page.png"))
+    page.look_like(width=390, height=940, scheme="dark")
+    page.open("/checkout", "How would you like to pay?")
+    assert page.driver.save_screenshot(str(folder / "account-page-phone.png"))
