@@ -211,7 +211,7 @@ def test_every_page_fits_and_can_be_read(page: Page, scheme: str, width: int):
 def test_pictures_for_the_docs_can_be_taken(page: Page, tmp_path: Path):
     """With SCREENSHOTS=docs in the environment this test renews those of the docs."""
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
-    page.look_like(width=1000, height=660)
+    page.look_like(width=1000, height=690)
     page.open("/", "Payment methods")
     assert page.driver.save_screenshot(str(folder / "account-page.png"))
     page.look_like(width=390, height=940, scheme="dark")
