@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -64,7 +65,8 @@ def main() -> None:
             print=partial(print, flush=True),
         )
     except OSError as error:
-        sys.exit(f"Port {port} cannot be used ({error.strerror}); choose another with --port.")
+        reason = os.strerror(error.errno or 0)
+        sys.exit(f"Port {port} cannot be used ({reason}); choose another with --port.")
 
 
 if __name__ == "__main__":
