@@ -71,8 +71,8 @@ class SafetyWatch:
 
     def note(self, result: RowResult, now: float) -> None:
         """Note how a row ended, at a time in seconds of any clock."""
-        if result.verdict is Verdict.INVALID:
-            return  # it was known before the start, and says nothing about the server
+        if result.verdict is Verdict.INVALID or not result.attempts:
+            return  # nothing was sent, as for a row of another shard: it says nothing of the server
         if len(self._last) == WINDOW:
             self._failed -= self._last[0]
         failed = result.verdict in FAILED

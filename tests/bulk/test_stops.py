@@ -13,9 +13,9 @@ def watch(**stops) -> SafetyWatch:
     return SafetyWatch(SafetyStops(**{"max_failures": None, "max_outage": None, **stops}))
 
 
-def note(watch, verdict, times=1, *, now=0.0, elapsed=0.0):
+def note(watch, verdict, times=1, *, now=0.0, elapsed=0.0, attempts=1):
     for _ in range(times):
-        watch.note(RowResult(1, "pm_1", verdict, elapsed=elapsed), now)
+        watch.note(RowResult(1, "pm_1", verdict, attempts=attempts, elapsed=elapsed), now)
 
 
 class TestFailures:
@@ -73,6 +73,14 @@ class TestFailures:
 
         assert watched.reason(0.0) is None
 
+    def test_rows_of_another_shard_do_not_dilute_the_share(self):
+        watched = watch(max_failures=0.05)
+        for _ in range(FEWEST):
+            note(watched, Verdict.SKIPPED, 99, attempts=0)
+            note(watched, Verdict.REJECTED)
+
+        assert watched.reason(0.0) is not None
+
 
 class TestOutage:
     @pytest.mark.parametrize("verdict", [Verdict.EXHAUSTED, Verdict.UNKNOWN])
@@ -87,7 +95,14 @@ class TestOutage:
             "the server has not carried anything out for 901 s; go on when it is back"
         )
 
-    @pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.REJECTED])
+    def test_a_row_of_another_shard_is_no_answer(self):
+        watched = watch(max_outage=900.0)
+        note(watched, Verdict.EXHAUSTED, now=0.0)
+        note(watched, Verdict.SKIPPED, now=890.0, attempts=0)
+
+        assert watched.reason(901.0) is not None
+
+    @pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.REJECTED, Verdict.SKIPPED])
     def test_an_answer_ends_it(self, verdict):
         watched = watch(max_outage=900.0)
         note(watched, Verdict.EXHAUSTED, now=0.0)
