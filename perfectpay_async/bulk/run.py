@@ -163,9 +163,8 @@ class BulkRun(AsyncIterator[RowResult]):
         self._read.set()
         if error is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
-            if not self._task.cancelled():
-                self._task.exception()  # what left the block comes first
+            # What left the block comes first. Another cancel reaches the task too, and waits for it.
+            await asyncio.gather(self._task, return_exceptions=True)
             return
         await self._task
 

@@ -19,6 +19,7 @@ from perfectpay_async.bulk import (
     read_account,
 )
 from perfectpay_async.bulk.jobs.journal import Journal
+from perfectpay_async.bulk.jobs.writer import JournalWriter
 from perfectpay_async.sandbox import Fault, Sandbox
 
 YEAR = datetime.now(UTC).year + 3
@@ -310,6 +311,35 @@ class TestLeaving:
             await task
 
         assert read_account(tmp_path / "b.job").counts[Verdict.OK] == 3
+
+    async def test_a_second_cancel_leaves_no_task_behind(self, run_of, hang, tmp_path, monkeypatch):
+        under_way, _ = hang(4)
+        before, may_go_on = asyncio.all_tasks(), threading.Event()
+        flush, flushing = JournalWriter.flush, asyncio.Event()
+
+        async def slow(writer):
+            flushing.set()
+            await asyncio.to_thread(may_go_on.wait, 10)
+            await flush(writer)
+
+        monkeypatch.setattr(JournalWriter, "flush", slow)
+
+        async def run():
+            with BulkJob(tmp_path / "b.job") as job:
+                async with run_of(rows_of(50), concurrency=4, job=job):
+                    await asyncio.Event().wait()
+
+        task = asyncio.create_task(run())
+        await under_way.wait()
+        task.cancel()
+        await flushing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        left = asyncio.all_tasks() - before
+        may_go_on.set()
+
+        assert left == set()
 
 
 class TestLimits:
