@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias, cast
 
 from attrs import evolve
 
@@ -219,12 +219,20 @@ class BulkRun(AsyncIterator[RowResult]):
             self._end_of_results()
             await asyncio.wait([watching])
             self._note_rate()
-            if self._job is not None and self._writer is not None:
-                self._note_moment(ending=self._ending())
-                await self._writer.flush()
-                self._job.end(self._places.taken if self._places.ended else None)
+            await self._end_in_the_journal()
         if not watching.cancelled():
             watching.result()
+
+    async def _end_in_the_journal(self) -> None:
+        if self._job is None or self._writer is None:
+            return
+        self._note_moment(ending=self._ending())
+        try:
+            await self._writer.flush()
+            self._job.end(self._places.taken if self._places.ended else None)
+        except PerfectPayError:
+            if not cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                raise  # else the cancel wins
 
     def _ending(self) -> str:
         if self._stopped_by is not None:

@@ -341,6 +341,23 @@ class TestLeaving:
 
         assert left == set()
 
+    async def test_a_cancel_comes_before_a_failure_of_the_journal(
+        self, run_of, hang, tmp_path, monkeypatch
+    ):
+        under_way, _ = hang(4)
+
+        async def fails(_writer):
+            raise JournalError("the disk is full")
+
+        monkeypatch.setattr(JournalWriter, "flush", fails)
+        with BulkJob(tmp_path / "b.job") as job:
+            run = run_of(rows_of(50), concurrency=4, job=job)
+            task = asyncio.create_task(run_to_the_end(run))
+            await under_way.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
 
 class TestLimits:
     async def test_max_rows(self, run_of, api, job):
