@@ -222,6 +222,7 @@ class BulkRun(AsyncIterator[RowResult]):
             await self._end_in_the_journal()
         if not watching.cancelled():
             watching.result()
+        self._tell_rate()
 
     async def _end_in_the_journal(self) -> None:
         if self._job is None or self._writer is None:
@@ -251,6 +252,7 @@ class BulkRun(AsyncIterator[RowResult]):
     def _look(self) -> None:
         now = self._now()
         self._note_rate()
+        self._tell_rate()
         if (reason := self._watch.reason(now)) is not None:
             self._stop_by(reason)
         longest = self.settings.max_duration
@@ -334,8 +336,10 @@ class BulkRun(AsyncIterator[RowResult]):
     def _note_rate(self) -> None:
         if isinstance(self.pace, Pace):
             self.tally.rate = self.pace.figures
-            if self._on_rate is not None:
-                self._on_rate(self.tally.rate)
+
+    def _tell_rate(self) -> None:
+        if self._on_rate is not None and self.tally.rate is not None:
+            self._on_rate(self.tally.rate)
 
     def _note_moment(self, ending: str | None = None) -> None:
         """Enter what the run has done so far into the journal."""

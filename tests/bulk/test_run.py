@@ -359,6 +359,20 @@ class TestLeaving:
                 await task
 
 
+class TestFailures:
+    async def test_the_job_can_be_run_again_when_on_rate_raised(self, run_of, job):
+        def on_rate(_figures):
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            await run_to_the_end(run_of(rows_of(3), rate=1_000, job=job, on_rate=on_rate))
+        assert job.counts[Verdict.OK] == 3
+
+        async with run_of(rows_of(3), job=job) as again:
+            pass
+        assert (again.report.ok, again.report.remaining) == (3, 0)
+
+
 class TestLimits:
     async def test_max_rows(self, run_of, api, job):
         async with run_of(rows_of(100), max_rows=30, job=job) as run:
