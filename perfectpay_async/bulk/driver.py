@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import cast
 
 from .rows import BadRow, Place
@@ -44,16 +45,21 @@ class Driver:
         for worker in self._waiting:  # perhaps for a row that never comes
             worker.cancel()
 
-    async def run(self, workers: int) -> None:
+    async def run(self, workers: int, limit: asyncio.Timeout | None = None) -> None:
         """Process the rows until there are no more, or until `stop` is called.
+
+        Args:
+            workers: Rows under way at once.
+            limit: When it expires, the rows under way are abandoned.
 
         Raises:
             Exception: The first one that `take` or `process` raised. The rows that were
                 under way have been finished by then.
         """
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work())
+        with suppress(TimeoutError):  # of the limit: a worker keeps what its row raised
+            async with limit or asyncio.timeout(None), asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(self._work())
         failure, self._failure = self._failure, None
         if failure is not None:
             try:

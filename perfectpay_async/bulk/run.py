@@ -208,11 +208,7 @@ class BulkRun(AsyncIterator[RowResult]):
         self._note_moment()
         watching = asyncio.create_task(self._keep_watch())
         try:
-            async with self._limit:
-                await self._driver.run(self.settings.concurrency)
-        except TimeoutError:
-            if not self._limit.expired():
-                raise
+            await self._driver.run(self.settings.concurrency, self._limit)
         finally:
             watching.cancel()
             self._ended = self._now()

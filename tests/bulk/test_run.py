@@ -372,6 +372,18 @@ class TestFailures:
             pass
         assert (again.report.ok, again.report.remaining) == (3, 0)
 
+    async def test_one_is_told_although_the_grace_is_over(self, run_of, hang):
+        under_way, _ = hang(4)
+
+        def source():
+            yield from rows_of(4)
+            raise KeyError
+
+        with pytest.raises(KeyError):  # noqa: PT012 - it is raised at the end of the block
+            async with run_of(source(), concurrency=5) as run:
+                await under_way.wait()
+                run.stop(grace=0.01)
+
 
 class TestLimits:
     async def test_max_rows(self, run_of, api, job):
