@@ -42,7 +42,9 @@ class Driver:
     def stop(self) -> None:
         """Take no more rows. Those under way are finished."""
         self.stopped = True
-        for worker in self._waiting:  # perhaps for a row that never comes
+        for worker in self._waiting - {
+            asyncio.current_task()
+        }:  # perhaps for a row that never comes
             worker.cancel()
 
     async def run(self, workers: int, limit: asyncio.Timeout | None = None) -> None:
@@ -86,7 +88,7 @@ class Driver:
                 if self.stopped or self._exhausted:
                     return None
                 place = await self._next()
-                if place is None:
+                if place is None or self.stopped:  # perhaps by the source itself
                     self._exhausted = True
                     return None
                 card, end = _card(place), _End()

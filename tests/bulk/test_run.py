@@ -384,6 +384,20 @@ class TestFailures:
                 await under_way.wait()
                 run.stop(grace=0.01)
 
+    async def test_a_source_may_stop_the_run(self, run_of, api):
+        run = run_of([])
+
+        def source():
+            yield ("pm_1", NEW)
+            run.stop()
+            yield ("pm_2", NEW)
+
+        run = run_of(source(), concurrency=1)
+        await run_to_the_end(run)
+
+        assert [card for card, _ in api.keys] == ["pm_1"]
+        assert (run.report.ok, run.report.rows) == (1, 1)
+
 
 class TestLimits:
     async def test_max_rows(self, run_of, api, job):
