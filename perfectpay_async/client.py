@@ -211,8 +211,9 @@ class PerfectPay:
         """Bulk work: the same operation on any number of cards."""
         from .bulk import Bulk
 
-        def paced(pace: Middleware, options: RequestOptions) -> PaymentMethods:
-            caller = self._caller.with_options(options).through(self._pipeline(pace=pace))
+        def paced(pace: Middleware, gate: Middleware, options: RequestOptions) -> PaymentMethods:
+            pipeline = self._pipeline(pace=pace, gate=gate)
+            caller = self._caller.with_options(options).through(pipeline)
             return PaymentMethods(caller, self._dialect)
 
         return Bulk(paced, str(self._root))
@@ -307,9 +308,13 @@ def _compose(
     rate_limit: Middleware,
     transport: Transport,
     pace: Middleware = pass_through,
+    gate: Middleware = pass_through,
 ) -> Next:
-    # The pace of a bulk run comes first: what waits there holds no place in the rate limit.
-    attempt = compose([pace, rate_limit, chosen.auth or auth, *chosen.attempt], transport.send)
+    # The pace of a bulk run comes first: what waits there holds no place in the rate limit. Its
+    # gate comes last: what waited anywhere is not sent when the run has ended meanwhile.
+    attempt = compose(
+        [pace, rate_limit, chosen.auth or auth, *chosen.attempt, gate], transport.send
+    )
     return compose(
         [
             chosen.logging or LogCalls(),

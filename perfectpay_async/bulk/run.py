@@ -12,7 +12,7 @@ from typing import Final, Self, TypeAlias, cast
 from attrs import evolve
 
 from perfectpay_async.errors import ConfigurationError, PerfectPayError
-from perfectpay_async.http.pipeline import Next, pass_through
+from perfectpay_async.http.pipeline import Next
 from perfectpay_async.messages import Request, Response
 
 from .controller import RateFigures
@@ -132,15 +132,11 @@ class BulkRun(AsyncIterator[RowResult]):
         self._halted = True
         self._stop_by(error)
 
-    def guard(self, request: Request, call_next: Next) -> Awaitable[Response]:
-        """Let an attempt pass: at the pace of the run, and not at all once it must send nothing."""
-
-        def checked(request: Request) -> Awaitable[Response]:
-            if self._halted:
-                raise RunEnded("the run ended before the request was sent")
-            return call_next(request)
-
-        return (self.pace or pass_through)(request, checked)
+    def gate(self, request: Request, call_next: Next) -> Awaitable[Response]:
+        """Let an attempt pass, but not once nothing more must be sent."""
+        if self._halted:
+            raise RunEnded("the run ended before the request was sent")
+        return call_next(request)
 
     async def __aenter__(self) -> Self:
         if self._task is not None:

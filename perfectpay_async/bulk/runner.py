@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sized
 from typing import Unpack
 
+from perfectpay_async.http.pipeline import pass_through
 from perfectpay_async.resources.payment_methods import UPDATE
 
 from .jobs import BulkJob
@@ -23,8 +24,8 @@ class Bulk:
     """Bulk operations of a client.
 
     Args:
-        paced: Returns the client's payment methods with other defaults, and with one more
-            middleware, which each attempt passes before all others.
+        paced: Returns the client's payment methods with other defaults, and with two more
+            middlewares: each attempt passes one before all others and one after them.
         host: Root of the API.
     """
 
@@ -124,7 +125,7 @@ class Bulk:
 
         def make_work(run: BulkRun) -> Work:
             return ExpiryUpdates(
-                self._paced(run.guard, row_options(settings, run.pace)),
+                self._paced(run.pace or pass_through, run.gate, row_options(settings, run.pace)),
                 deadline=settings.deadline,
                 key=key,
                 only_forward=settings.only_forward,

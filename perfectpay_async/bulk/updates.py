@@ -45,7 +45,7 @@ _ENDS_THE_RUN: Final = (
 )
 
 
-Paced: TypeAlias = Callable[[Middleware, RequestOptions], PaymentMethods]
+Paced: TypeAlias = Callable[[Middleware, Middleware, RequestOptions], PaymentMethods]
 
 
 def row_options(settings: RunSettings, pace: Pacing | None) -> RequestOptions:

@@ -107,7 +107,8 @@ class Verification:
         self._on_check = on_check
         self._report = VerifyReport()
         self._pace = None if settings.rate is None else Pace(settings.rate, settings.concurrency)
-        self._methods = paced(self._pace or pass_through, row_options(settings, self._pace))
+        options = row_options(settings, self._pace)
+        self._methods = paced(self._pace or pass_through, pass_through, options)
 
     async def of(self, rows: Iterable[RowLike] | AsyncIterable[RowLike]) -> VerifyReport:
         """Look at the card of each row, and return the account. Bad rows are passed over."""

@@ -502,6 +502,35 @@ class TestKeyRefused:
         assert run.report.ok == read_account(job.path).counts[Verdict.OK] == 100
         assert run.report.problem_count == 0  # the rows that met it are run again
 
+    async def test_nor_what_waits_in_a_middleware_of_the_client(self, api, job):
+        refused, waiting = asyncio.Event(), []
+
+        async def line(request, call_next):
+            waiting.append(request)
+            if len(waiting) > 1:
+                await refused.wait()
+            else:
+                await until(lambda: len(waiting) == 8)
+            return await call_next(request)
+
+        async def revoked(_api, _card):
+            return 401
+
+        api.answer = revoked
+        async with PerfectPay(
+            "snd_test", base_url="http://127.0.0.1:9", transport=api, rate_limit=line
+        ) as client:
+            report = await client.bulk.update_expiries(
+                rows_of(100),
+                job=job,
+                concurrency=8,
+                rate=None,
+                on_result=lambda _: refused.set(),
+            )
+
+        assert isinstance(report.stopped_by, AuthenticationError)
+        assert len(api.keys) == 1
+
     async def test_the_job_goes_on_with_a_good_one(self, run_of, api, job):
         async def revoked(api, _card):
             return 200 if len(api.updates) < 100 else 401

@@ -549,7 +549,7 @@ class TestAgainstTheSandbox:
 async def test_bulk_needs_nothing_but_the_payment_methods_of_a_client(client: PerfectPay):
     view = client.with_options(headers={"X-Profile-Id": "pro_1"})
 
-    report = await Bulk(lambda _pace, _options: view.payment_methods, "").update_expiries(
+    report = await Bulk(lambda _pace, _gate, _options: view.payment_methods, "").update_expiries(
         rows_of(3)
     )
 
