@@ -70,8 +70,8 @@ class Keeper(Protocol):
         """Iterate over the results that are not ok, each with its position."""
         ...
 
-    def bind(self, operation: str, host: str) -> None:
-        """Say what is done, and where; or check that it is what was said before."""
+    def bind(self, operation: str, host: str, shard: str) -> None:
+        """Say what is done, where, and to which part; or check that it is what was said before."""
 
     def begin(self, on_failure: Callable[[PerfectPayError], None]) -> Recorder:
         """Begin a run; `on_failure` is called when its results cannot be kept any more."""

@@ -159,7 +159,7 @@ class BulkRun(AsyncIterator[RowResult]):
         self._read.set()
         if error is not None:
             self._task.cancel()
-            # What left the block comes first. Another cancel reaches the task too, and waits for it.
+            # What left the block comes first. Another cancel reaches the task, and waits for it.
             await asyncio.gather(self._task, return_exceptions=True)
             return
         await self._task

@@ -79,7 +79,7 @@ class Bulk:
             ConfigurationError: A setting breaks its rule.
             InputRefused: The source met something that makes its whole input doubtful, or the job
                 was begun with another input. The rows before that place have been sent.
-            JobRefused: The job was begun on another host.
+            JobRefused: The job was begun on another host, or with another shard.
             JournalError: The job's journal cannot be written. Nothing more was sent.
             Exception: What `rows`, `on_result` or one of your middlewares raised. No more rows are
                 begun then, and those under way are finished first.
@@ -113,12 +113,12 @@ class Bulk:
 
         Raises:
             ConfigurationError: A setting breaks its rule.
-            JobRefused: The job was begun on another host.
+            JobRefused: The job was begun on another host, or with another shard.
             JournalError: The job's journal cannot be written.
         """
         settings = RunSettings(**options)
         if job is not None:
-            job.bind(UPDATE.name, self._host)
+            job.bind(UPDATE.name, self._host, str(settings.shard or ""))
 
         def key(row: ExpiryRow) -> str:
             return row_key(row) if job is None else row_key(row, job.facts.id, job.facts.generation)

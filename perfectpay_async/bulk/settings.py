@@ -52,6 +52,9 @@ class Shard:
         digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.count == self.index
 
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
 
 class RunOptions(TypedDict, total=False):
     """What can be set for a bulk run, as keyword arguments; `RunSettings` describes them."""

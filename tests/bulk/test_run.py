@@ -449,6 +449,26 @@ class TestShards:
         assert len(api.keys) == run.report.ok
         assert run.report.skipped == 400 - run.report.ok
 
+    async def test_a_job_keeps_to_its_shard(self, run_of, job, api):
+        async with run_of(rows_of(400), shard=Shard(1, 4), job=job):
+            pass
+        sent = len(api.keys)
+
+        for other in (Shard(0, 4), Shard(1, 2), None):
+            with pytest.raises(JobRefused, match="was begun with the shard 1/4"):
+                run_of(rows_of(400), shard=other, job=job)
+        assert len(api.keys) == sent
+
+    async def test_a_job_on_all_rows_gets_no_shard_later(self, run_of, job):
+        async with run_of(rows_of(400), max_rows=10, job=job):
+            pass
+
+        with pytest.raises(JobRefused, match="was begun with all rows"):
+            run_of(rows_of(400), shard=Shard(0, 4), job=job)
+        async with run_of(rows_of(400), job=job) as run:
+            pass
+        assert run.report.ok == 400
+
 
 class TestSafetyStops:
     async def test_too_many_failures(self, run_of, api, job):
@@ -646,14 +666,14 @@ class TestJobs:
             door.set()
 
     async def test_a_job_keeps_to_its_host(self, run_of, job):
-        job.bind("payment_methods.update", "https://other.example/")
+        job.bind("payment_methods.update", "https://other.example/", "")
 
         with pytest.raises(JobRefused, match=r"was begun with https://other\.example"):
             run_of([], job=job)
 
     async def test_and_to_its_operation(self, job):
         with pytest.raises(JobRefused, match=r"with the operation payment_methods\.update"):
-            job.bind("payment_methods.delete", "https://x.example/")
+            job.bind("payment_methods.delete", "https://x.example/", "")
 
     async def test_another_input_is_refused(self, run_of, job, api):
         async with run_of(rows_of(3), job=job):

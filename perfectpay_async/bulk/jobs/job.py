@@ -63,6 +63,11 @@ class JobFacts:
     shard: str = ""
     options: str = "{}"
 
+    @property
+    def part(self) -> str:
+        """Which rows it runs, in words."""
+        return f"the shard {self.shard}" if self.shard else "all rows"
+
     @classmethod
     def read(cls, journal: Journal) -> JobFacts:
         """Return what a journal says of its job.
@@ -197,8 +202,8 @@ class BulkJob:
         self._journal.forget_problems(positions)
         self._set("generation", generation)
 
-    def bind(self, operation: str, host: str) -> None:
-        """Say what the job does, and where; or check that it is what was said before.
+    def bind(self, operation: str, host: str, shard: str) -> None:
+        """Say what the job does, where, and to which part; or check that it is as before.
 
         Raises:
             JobRefused: It was begun with something else.
@@ -210,7 +215,13 @@ class BulkJob:
             raise JobRefused(
                 f"the job was begun with {facts.host}; resume it there, or make a new one"
             )
+        if shard != facts.shard and (facts.host or facts.shard):
+            # The rows of other shards count as skipped in it: they would never be run.
+            raise JobRefused(
+                f"the job was begun with {facts.part}; resume it so, or make a new one"
+            )
         if not facts.host:
+            self._set("shard", shard)
             self._set("host", host)
 
     def _set(self, name: str, value: str | int) -> None:

@@ -114,7 +114,7 @@ def run(
         facts = attrs.evolve(
             opened.facts(),
             host=str(target.address),
-            shard="" if shard is None else f"{shard.index}/{shard.count}",
+            shard=str(shard or ""),
             options=json.dumps(_begun_with(source, only_forward=only_forward)),
         )
         found = (_resumed(store, source, facts) if resume else None) or _inspect(opened, source)
@@ -181,6 +181,11 @@ def _resumed(store: JobStore, source: Source, facts: JobFacts) -> BulkJob | None
             f"the input has been changed since the job {newest.name} was begun, of which "
             f"{newest.finished:,} rows have ended; bring the old content back, or say --supersede "
             "without --resume to give that job up and begin anew"
+        )
+    if newest.facts.shard != facts.shard:
+        raise JobRefused(
+            f"the job {newest.name} was begun with {newest.facts.part}, and not {facts.part}; say "
+            "--resume with the --shard that it has, or begin anew without --resume"
         )
     said, begun = json.loads(facts.options), json.loads(newest.facts.options)
     usual = _begun_with(

@@ -146,6 +146,24 @@ class TestResume:
         assert sum(40 - count for count in skipped) == 40
         assert sorted(r.payment_method_id for r in updates(sandbox)) == sorted(ids)
 
+    def test_a_job_goes_on_with_its_own_shard_alone(self, sandbox, write_csv, capsys):
+        file = write_csv(*sandbox.seed_cards(40))
+        assert bulk("run", file, "--limit", 3) == 1
+        before = len(updates(sandbox))
+
+        assert bulk("run", file, "--shard", "0/2", "--resume") == 6
+        assert "cards-1 was begun with all rows, and not the shard 0/2" in capsys.readouterr().err
+        assert len(updates(sandbox)) == before
+
+    def test_and_so_does_a_job_on_a_shard(self, sandbox, write_csv, capsys):
+        file = write_csv(*sandbox.seed_cards(40))
+        assert bulk("run", file, "--shard", "0/2", "--limit", 3) == 1
+
+        for other in ([], ["--shard", "0/3"]):
+            assert bulk("run", file, "--resume", *other) == 6
+            assert "cards-1 was begun with the shard 0/2" in capsys.readouterr().err
+        assert bulk("run", file, "--resume", "--shard", "0/2") == 0
+
     @pytest.mark.parametrize("text", ["3/3", "-1/3", "x", "1", "0/0"])
     def test_a_shard_that_does_not_exist_is_2(self, write_csv, text):
         assert bulk("run", write_csv("pm_1"), "--shard", text) == 2
