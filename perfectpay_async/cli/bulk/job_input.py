@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 import click
@@ -30,6 +30,7 @@ class JobInput:
 
     source: Source
     _opened: Input
+    _begun: date
 
     def rows(self) -> Iterator[Row]:
         """Return the rows, from the first one on."""
@@ -45,9 +46,9 @@ class JobInput:
             yield iter(())
             return
         with DuplicateFinder() as finder:
-            today = datetime.now(UTC).date()
             for row in self.rows():
-                if isinstance(row, ExpiryRow) and not row.expiry.is_expired(today):
+                # An expiry that has passed since the job was begun may have been sent before.
+                if isinstance(row, ExpiryRow) and not row.expiry.is_expired(self._begun):
                     finder.add(row.number, row.payment_method_id)
             yield finder.earlier_rows()
 
@@ -83,7 +84,7 @@ def open_job_input(facts: JobFacts, file: str | None) -> Generator[JobInput]:
             raise JobRefused(
                 f"{place} is not the input that the job was begun with, or has been changed since"
             )
-        yield JobInput(source, opened)
+        yield JobInput(source, opened, datetime.fromtimestamp(facts.created, UTC).date())
 
 
 def not_replaced(

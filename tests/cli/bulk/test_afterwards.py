@@ -3,12 +3,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import datetime
 
 import pytest
 
 from perfectpay_async.bulk.jobs import read_account
+from perfectpay_async.cli.bulk import job_input
 from perfectpay_async.sandbox import Fault
 from tests.cli.bulk.commands import bulk, updates
+
+
+class Later(datetime):
+    """A clock by which the expiry of a row has passed since it was sent."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz).replace(year=2032, month=1)
 
 
 class TestAfterwards:
@@ -103,6 +113,21 @@ class TestAfterwards:
         assert "0 rows of the job cards-1 are tried again" in capsys.readouterr().err
         assert sandbox.ledger.expiry_of(card) == ("12", "32")
         assert bulk("verify", "cards-1") == 0
+
+    def test_a_later_row_counts_although_its_expiry_has_passed_meanwhile(
+        self, sandbox, write_csv, capsys, monkeypatch
+    ):
+        (card,) = sandbox.seed_cards(1)
+        sandbox.faults.add(Fault.status(503, id=card, times=1))
+        file = write_csv(f"{card},12,32", f"{card},11,31")
+        assert bulk("run", file, "--on-duplicate", "allow", "--attempts", 1) == 1
+
+        monkeypatch.setattr(job_input, "datetime", Later)
+        capsys.readouterr()
+        assert bulk("verify", "cards-1") == 0
+        assert bulk("retry-failed", "cards-1") == 1
+        assert "0 rows of the job cards-1 are tried again" in capsys.readouterr().err
+        assert sandbox.ledger.expiry_of(card) == ("11", "31")
 
     def test_verify_proves_what_is_ok(self, finished, sandbox, capsys):
         good, _ = finished
