@@ -19,7 +19,7 @@ from perfectpay_async.bulk.report import NO_PROBLEM
 from perfectpay_async.bulk.rows import Row
 from perfectpay_async.cli.exits import ExitCode
 
-from .job_input import file_option, open_job_input
+from .job_input import file_option, not_replaced, open_job_input
 from .jobs import store_option
 
 _CLASSES: Final = [verdict.value for verdict in Verdict if verdict not in NO_PROBLEM]
@@ -65,8 +65,9 @@ def dead_letter(
     """Write the rows of JOB that are not ok, with what happened to each.
 
     The output has the columns of an input, and more: mend it, and give it to `perfectpay bulk run`.
-    Months and years come from the job's input, because no journal holds them; a row that could not
-    be read has none. In CSV, a cell that a spreadsheet would take for a formula gets a ' in front.
+    A row is left out when a later row of the input is for the same card: to run it now could set the
+    card back. Months and years come from the job's input, because no journal holds them; a row that
+    could not be read has none. In CSV, a cell that a spreadsheet would take for a formula gets a ' in front.
 
     Exit codes: 0 written, 2 wrong usage, 3 the input cannot be read, 6 it is not that of the job,
     7 there is no such job, or its journal cannot be read.
@@ -75,11 +76,32 @@ def dead_letter(
     with closing(Journal(path, read_only=True)) as journal:
         facts = JobFacts.read(journal)
         wanted = [Verdict(name) for name in classes]
-        with open_job_input(facts, file) as source, _opened(output) as stream:
+        with (
+            open_job_input(facts, file) as source,
+            source.replaced_rows() as replaced,
+            _opened(output) as stream,
+        ):
+            problems = _Counted(journal.problems(wanted))
+            left = not_replaced(problems, replaced)
             write = _write_csv if form == "csv" else _write_jsonl
-            count = write(stream, _records(source.rows(), journal.problems(wanted), facts.unit))
+            count = write(stream, _records(source.rows(), left, facts.unit))
     click.echo(f"{count:,} rows", err=True)
+    if left_out := problems.count - count:
+        click.echo(f"{left_out:,} more are left out: a later row is for their card", err=True)
     return ExitCode.DONE
+
+
+class _Counted(Iterator[tuple[int, RowResult]]):
+    """Counts the problems that it hands on."""
+
+    def __init__(self, problems: Iterable[tuple[int, RowResult]]) -> None:
+        self.count: int = 0
+        self._problems = iter(problems)
+
+    def __next__(self) -> tuple[int, RowResult]:
+        problem = next(self._problems)
+        self.count += 1
+        return problem
 
 
 def _opened(output: Path | None) -> closing[TextIO] | nullcontext[TextIO]:

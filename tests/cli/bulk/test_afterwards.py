@@ -129,6 +129,21 @@ class TestAfterwards:
         assert "0 rows of the job cards-1 are tried again" in capsys.readouterr().err
         assert sandbox.ledger.expiry_of(card) == ("11", "31")
 
+    def test_an_older_value_is_no_dead_letter(self, sandbox, write_csv, tmp_path, capsys):
+        one, two = sandbox.seed_cards(2)
+        sandbox.faults.add(Fault.status(503, id=one, times=1), Fault.status(503, id=two, times=2))
+        file = write_csv(f"{one},11,31", f"{two},11,31", f"{one},12,32", f"{two},12,32")
+        assert bulk("run", file, "--on-duplicate", "allow", "--attempts", 1) == 1
+        capsys.readouterr()
+
+        output = tmp_path / "again.csv"
+        assert bulk("dead-letter", "cards-1", "--output", output) == 0
+        assert "2 more are left out: a later row is for their card" in capsys.readouterr().err
+        assert bulk("run", output) == 0
+
+        assert sandbox.ledger.expiry_of(one) == ("12", "32")
+        assert sandbox.ledger.expiry_of(two) == ("12", "32")
+
     def test_verify_proves_what_is_ok(self, finished, sandbox, capsys):
         good, _ = finished
 
