@@ -48,7 +48,8 @@ def retry_failed(
 
     They are the same requests as before, to the same host: the values are absolute, so a row that
     had been applied after all is not harmed. A row is left alone when a later row of the input is
-    for the same card. The key is read from PERFECTPAY_API_KEY.
+    for the same card. When the job has not ended, it goes on with the rest too. The key is read
+    from PERFECTPAY_API_KEY.
 
     Exit codes: as of `perfectpay bulk run`.
     """
@@ -61,10 +62,13 @@ def retry_failed(
             with source.replaced_rows() as replaced:
                 found = not_replaced(opened.problems(wanted), replaced)
                 positions = [position for position, _ in found]
+            rest = opened.facts.rows - sum(opened.counts.values())
             if ask:
-                confirm(target, len(positions))
+                confirm(target, len(positions) + rest)
             opened.reopen(positions, store.next_generation(opened.facts))
             click.echo(f"{len(positions):,} rows of the job {job} are tried again.", err=True)
+            if rest:
+                click.echo(f"The job has not ended: {rest:,} more rows are sent.", err=True)
             return perform(
                 client,
                 source.rows(),

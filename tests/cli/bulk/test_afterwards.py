@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 from datetime import datetime
@@ -11,6 +12,9 @@ from perfectpay_async.bulk.jobs import read_account
 from perfectpay_async.cli.bulk import job_input
 from perfectpay_async.sandbox import Fault
 from tests.cli.bulk.commands import bulk, updates
+
+# The package's attribute of that name is the command.
+retrying = importlib.import_module("perfectpay_async.cli.bulk.retry_failed")
 
 
 class Later(datetime):
@@ -143,6 +147,23 @@ class TestAfterwards:
 
         assert sandbox.ledger.expiry_of(one) == ("12", "32")
         assert sandbox.ledger.expiry_of(two) == ("12", "32")
+
+    def test_trying_again_says_that_it_goes_on_with_the_rest_too(
+        self, sandbox, write_csv, capsys, monkeypatch
+    ):
+        ids = sandbox.seed_cards(9)
+        sandbox.faults.add(Fault.status(503, id=ids[0], times=1))
+        assert bulk("run", write_csv(*ids), "--limit", 3, "--attempts", 1) == 1
+        asked = []
+        monkeypatch.setattr(retrying, "check_may_ask", lambda *_args, **_options: True)
+        monkeypatch.setattr(retrying, "confirm", lambda _target, cards: asked.append(cards))
+        capsys.readouterr()
+
+        assert bulk("retry-failed", "cards-1") == 0
+        assert asked == [7]
+        shown = capsys.readouterr().err
+        assert "1 rows of the job cards-1 are tried again" in shown
+        assert "The job has not ended: 6 more rows are sent" in shown
 
     def test_verify_proves_what_is_ok(self, finished, sandbox, capsys):
         good, _ = finished
