@@ -26,6 +26,13 @@ def _store(_context: click.Context, _parameter: click.Parameter, value: Path | N
     return JobStore(value or default_directory())
 
 
+def elsewhere(store: JobStore) -> list[str]:
+    """Return what a command must be told besides, to find a job: nothing where jobs usually are."""
+    if store.directory == default_directory():
+        return []
+    return ["--state-dir", str(store.directory)]
+
+
 def store_option(command: _Command) -> _Command:
     """Give a command `--state-dir`; it gets the jobs in there as `store`."""
     return click.option(

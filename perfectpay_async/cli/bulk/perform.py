@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Iterator
 
 import click
 
 from perfectpay_async.bulk import BulkJob, JobFacts, RunOptions, Shard, Verdict
+from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.rows import Row
 from perfectpay_async.bulk.sources.columns import Columns
 from perfectpay_async.cli.account import account_json, print_account, print_problems
@@ -18,6 +20,7 @@ from perfectpay_async.client import PerfectPay
 from perfectpay_async.errors import ConfigurationError
 
 from .inputs import Source
+from .jobs import elsewhere
 from .options import Pace
 
 
@@ -30,6 +33,7 @@ def perform(
     *,
     as_json: bool,
     quiet: bool,
+    store: JobStore,
     go_on: str,
 ) -> int:
     """Run a job and print its account.
@@ -42,6 +46,7 @@ def perform(
         options: What else was said about this run.
         as_json: Whether the account is printed as one JSON object.
         quiet: Whether no progress is shown.
+        store: Where the job is.
         go_on: The command that goes on with the job when it has not ended.
 
     Returns:
@@ -60,7 +65,7 @@ def perform(
         click.echo(account_json(ending.report, name))
     else:
         print_account(stdout_console(), ending.report)
-    _tell_what_next(ending, name, go_on)
+    _tell_what_next(ending, name, store, go_on)
     return ending.exit_code
 
 
@@ -86,16 +91,18 @@ def source_of(facts: JobFacts, file: str) -> Source:
     return Source(file, said["format"], columns, said["on_duplicate"])
 
 
-def _tell_what_next(ending: Ending, name: str, go_on: str) -> None:
+def retry_command(store: JobStore, name: str) -> str:
+    """Return the command that tries rows of a job again."""
+    return shlex.join(["perfectpay", "bulk", "retry-failed", name, *elsewhere(store)])
+
+
+def _tell_what_next(ending: Ending, name: str, store: JobStore, go_on: str) -> None:
     report = ending.report
     if report.remaining != 0:
         left = "Some" if report.remaining is None else f"{report.remaining:,}"
         click.echo(f"{left} rows have not ended. Go on with: {go_on}", err=True)
     elif report.exhausted or report.unknown:
-        click.echo(
-            f"Try what may succeed now again with: perfectpay bulk retry-failed {name}", err=True
-        )
+        click.echo(f"Try what may succeed now again with: {retry_command(store, name)}", err=True)
     if report.problem_count:
-        click.echo(
-            f"The rows that are not {Verdict.OK}: perfectpay bulk dead-letter {name}", err=True
-        )
+        command = shlex.join(["perfectpay", "bulk", "dead-letter", name, *elsewhere(store)])
+        click.echo(f"The rows that are not {Verdict.OK}: {command}", err=True)

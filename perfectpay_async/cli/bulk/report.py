@@ -13,7 +13,7 @@ from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.reports import Commands, report_json, report_markdown, report_page
 from perfectpay_async.cli.exits import ExitCode
 
-from .jobs import default_directory, store_option
+from .jobs import elsewhere, store_option
 
 _JSON: Final = "json"
 _MARKDOWN: Final = "markdown"
@@ -56,10 +56,8 @@ def report(*, job: str, form: str | None, output: Path | None, store: JobStore) 
 def _written(account: JobAccount, form: str, store: JobStore) -> str:
     if form == _JSON:
         return report_json(account) + "\n"
-    elsewhere = store.directory != default_directory()
-    more = ("--state-dir", str(store.directory)) if elsewhere else ()
     write = report_page if form == _HTML else report_markdown
-    return write(account, Commands.of(account, *more))
+    return write(account, Commands.of(account, *elsewhere(store)))
 
 
 def _replace(output: Path, written: bytes, account: JobAccount) -> None:

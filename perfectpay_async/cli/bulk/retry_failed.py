@@ -12,7 +12,7 @@ from perfectpay_async.bulk.jobs.job import RETRIED
 from .job_input import file_option, not_replaced, open_job_input
 from .jobs import store_option
 from .options import Pace, Target, check_may_ask, confirm, pace_options, run_options
-from .perform import perform
+from .perform import perform, retry_command
 
 _CLASSES = (Verdict.EXHAUSTED, Verdict.UNKNOWN, Verdict.REJECTED)
 
@@ -77,5 +77,6 @@ def retry_failed(
                 options,
                 as_json=as_json,
                 quiet=quiet,
-                go_on=f"perfectpay bulk retry-failed {job}",
+                store=store,
+                go_on=retry_command(store, opened.path.stem),
             )

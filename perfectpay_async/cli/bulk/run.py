@@ -28,7 +28,7 @@ from .inputs import (
     input_options,
     open_input,
 )
-from .jobs import default_directory, store_option
+from .jobs import elsewhere, store_option
 from .options import (
     Pace,
     Target,
@@ -142,6 +142,7 @@ def run(
             options,
             as_json=as_json,
             quiet=quiet,
+            store=store,
             go_on=_command(source, target, store, job),
         )
 
@@ -229,6 +230,4 @@ def _command(source: Source, target: Target, store: JobStore, job: BulkJob) -> s
     parts += ["--base-url", str(target.address)]
     if job.facts.shard:
         parts += ["--shard", job.facts.shard]
-    if store.directory != default_directory():
-        parts += ["--state-dir", str(store.directory)]
-    return shlex.join(parts)
+    return shlex.join([*parts, *elsewhere(store)])

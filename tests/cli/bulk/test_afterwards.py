@@ -4,7 +4,9 @@ import csv
 import importlib
 import io
 import json
+import shlex
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,15 @@ class Later(datetime):
     @classmethod
     def now(cls, tz=None):
         return super().now(tz).replace(year=2032, month=1)
+
+
+def _told(shown: str) -> list[list[str]]:
+    """Return the commands that were told."""
+    return [
+        shlex.split(line.partition(": ")[2])
+        for line in shown.splitlines()
+        if ": perfectpay bulk " in line
+    ]
 
 
 class TestAfterwards:
@@ -164,6 +175,22 @@ class TestAfterwards:
         shown = capsys.readouterr().err
         assert "1 rows of the job cards-1 are tried again" in shown
         assert "The job has not ended: 6 more rows are sent" in shown
+
+    def test_the_commands_that_go_on_find_the_job(self, sandbox, write_csv, tmp_path, capsys):
+        elsewhere = ["--state-dir", tmp_path / "my jobs"]
+        (card,) = sandbox.seed_cards(1)
+        sandbox.faults.add(Fault.status(503, id=card, times=2))
+        file = Path(write_csv(card))
+        assert bulk("run", file, "--attempts", 1, *elsewhere) == 1
+        told = _told(capsys.readouterr().err)
+        assert [parts[2] for parts in told] == ["retry-failed", "dead-letter"]
+
+        moved = file.rename(tmp_path / "moved.csv")
+        assert bulk(*told[1][2:], "--file", moved) == 0
+        capsys.readouterr()
+        assert bulk(*told[0][2:], "--file", moved, "--attempts", 1) == 1
+        again, _ = _told(capsys.readouterr().err)
+        assert bulk(*again[2:], "--file", moved) == 0
 
     def test_verify_proves_what_is_ok(self, finished, sandbox, capsys):
         good, _ = finished
