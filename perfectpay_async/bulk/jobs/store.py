@@ -116,8 +116,9 @@ class JobStore:
             JobRefused: Another process has it, or a newer job on the same input has replaced it.
             JournalError: The journal cannot be read or written.
         """
-        job = BulkJob(path)
-        newest = self.newest(job.facts)
+        with closing(self._lock()):  # no newer one is made between the look and the locking
+            job = BulkJob(path)
+            newest = self.newest(job.facts)
         if newest is not None and newest.facts.generation > job.facts.generation:
             job.close()
             raise JobRefused(

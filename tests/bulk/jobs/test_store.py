@@ -254,6 +254,14 @@ class TestMaking:
         with closing(lock), pytest.raises(JobRefused, match="is making a job in this very moment"):
             store.create(new(FACTS), PRINTS)
 
+    def test_or_one_made_and_another_opened(self, store, make):
+        """Between the look for a newer job and the run, none may come into being."""
+        path = make()
+        lock = FileLock(store.directory / "jobs.lock", "")
+
+        with closing(lock), pytest.raises(JobRefused, match="is making a job in this very moment"):
+            store.open(path)
+
     def test_a_directory_that_cannot_be_made(self, tmp_path):
         (tmp_path / "file").write_text("")
 
