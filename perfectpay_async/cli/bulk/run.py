@@ -123,8 +123,9 @@ def run(
             cards = found.facts.rows - sum(found.counts.values())
         else:
             cards = found.good
+        cards = min(cards, options.get("max_rows") or cards)
         if dry_run:
-            return _tell(target, found, cards, as_json=as_json)
+            return _tell(target, found, cards, facts, as_json=as_json)
         if ask:
             confirm(target, cards)
         if isinstance(found, BulkJob):
@@ -212,15 +213,24 @@ def _begun_with(source: Source, *, only_forward: bool) -> dict[str, Any]:
     }
 
 
-def _tell(target: Target, found: BulkJob | Inspection, cards: int, *, as_json: bool) -> int:
+def _tell(
+    target: Target, found: BulkJob | Inspection, cards: int, facts: JobFacts, *, as_json: bool
+) -> int:
     """Say what would be sent where."""
     name = found.path.stem if isinstance(found, BulkJob) else None
     if as_json:
-        said = {"schema": SCHEMA, "to_send": cards, "to": str(target.address), "job": name}
+        said = {
+            "schema": SCHEMA,
+            "to_send": cards,
+            "to": str(target.address),
+            "job": name,
+            "shard": facts.shard or None,
+        }
         click.echo(json.dumps(said))
     else:
         of_job = "" if name is None else f" of the job {name}"
-        click.echo(f"{cards:,} rows{of_job} would be sent to {target.address}")
+        of_shard = f", those of {facts.part} alone" if facts.shard else ""
+        click.echo(f"{cards:,} rows{of_job} would be sent to {target.address}{of_shard}")
     return ExitCode.DONE
 
 

@@ -168,6 +168,17 @@ class TestResume:
     def test_a_shard_that_does_not_exist_is_2(self, write_csv, text):
         assert bulk("run", write_csv("pm_1"), "--shard", text) == 2
 
+    def test_a_dry_run_knows_the_limit_and_the_shard(self, sandbox, write_csv, capsys):
+        file = write_csv(*sandbox.seed_cards(30))
+
+        assert bulk("run", file, "--dry-run", "--limit", 10) == 0
+        assert capsys.readouterr().out == f"10 rows would be sent to {sandbox.url}\n"
+        assert bulk("run", file, "--dry-run", "--shard", "0/4") == 0
+        assert capsys.readouterr().out.endswith(", those of the shard 0/4 alone\n")
+        assert bulk("run", file, "--dry-run", "--json", "--shard", "0/4", "--limit", 40) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["to_send"], said["shard"]) == (30, "0/4")
+
     def test_a_dry_run_sends_nothing(self, sandbox, write_csv, jobs, capsys):
         file = write_csv(*sandbox.seed_cards(3), "pm_x,13,31")
 
