@@ -65,9 +65,10 @@ def dead_letter(
     """Write the rows of JOB that are not ok, with what happened to each.
 
     The output has the columns of an input, and more: mend it, and give it to `perfectpay bulk run`.
-    A row is left out when a later row of the input is for the same card: to run it now could set the
-    card back. Months and years come from the job's input, because no journal holds them; a row that
-    could not be read has none. In CSV, a cell that a spreadsheet would take for a formula gets a ' in front.
+    A row is left out when a later row of the input is for the same card: to run it now could set
+    the card back. Months and years come from the job's input, because no journal holds them; a row
+    that could not be read has none. In CSV, a cell that a spreadsheet would take for a formula gets
+    a ' in front.
 
     Exit codes: 0 written, 2 wrong usage, 3 the input cannot be read, 6 it is not that of the job,
     7 there is no such job, or its journal cannot be read.
