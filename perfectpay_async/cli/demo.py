@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +88,7 @@ async def _demonstrate(cards: int, faults: Sequence[Fault], concurrency: int, se
             runner = _Runner(server, Path(directory), concurrency)
             _write_csv(runner.file, wanted)
             code = await runner.run(out, server.ledger, kill_after=cards // 2)
-            if code == -signal.SIGKILL:
+            if runner.killed:
                 out.print(f"Killed in the middle, after {len(server.ledger.writes):,} writes")
                 out.print("Resumed from the journal:\n")
                 code = await runner.run(out, server.ledger)
@@ -108,9 +107,13 @@ class _Runner:
         server: Where to send it.
         directory: For the input and the journal.
         concurrency: Cards under way at once.
+
+    Attributes:
+        killed: Whether a process was killed; its exit code says so on some systems alone.
     """
 
     def __init__(self, server: Sandbox, directory: Path, concurrency: int) -> None:
+        self.killed: bool = False
         self.file: Path = directory / "expiries.csv"
         self.state: Path = directory / "jobs"
         self._environment = {**os.environ, "PERFECTPAY_API_KEY": server.api_key}
@@ -149,6 +152,7 @@ class _Runner:
                 await asyncio.wait([ended], timeout=_LOOK_EVERY)
             if not ended.done():
                 process.kill()
+                self.killed = True
         shown, _ = await ended
         out.print(shown.decode(), end="", markup=False)
         return process.returncode or ExitCode.DONE
