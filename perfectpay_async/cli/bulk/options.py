@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Final
@@ -14,6 +13,7 @@ from yarl import URL
 
 from perfectpay_async.bulk import RunOptions, SafetyStops
 from perfectpay_async.bulk.settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE
+from perfectpay_async.cli.confirming import check_terminal, confirm_host
 from perfectpay_async.cli.connect import bulk_client, find_address, is_sandbox, key_from_environment
 from perfectpay_async.client import PerfectPay
 from perfectpay_async.http.address import ENVIRONMENTS, is_loopback
@@ -207,10 +207,10 @@ def check_may_ask(target: Target, *, yes: bool, stdin_is_input: bool) -> bool:
     """
     if yes or target.is_sandbox:
         return False
-    if stdin_is_input or not sys.stdin.isatty():
-        raise click.UsageError(
-            f"{target.address.host} is not a sandbox: say --yes to change cards there"
-        )
+    advice = f"{target.address.host} is not a sandbox: say --yes to change cards there"
+    if stdin_is_input:
+        raise click.UsageError(advice)
+    check_terminal(advice)
     return True
 
 
@@ -220,8 +220,4 @@ def confirm(target: Target, cards: int) -> None:
     Raises:
         UsageError: It was not confirmed.
     """
-    host = target.address.host
-    click.echo(f"This changes {cards:,} cards at {host}, which is not a sandbox.", err=True)
-    typed = click.prompt("Type the host's name to go on", default="", show_default=False, err=True)
-    if typed.strip() != host:
-        raise click.UsageError("not confirmed, so nothing was sent")
+    confirm_host(target.address.host, f"changes {cards:,} cards")

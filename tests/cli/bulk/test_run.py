@@ -168,6 +168,13 @@ class TestAddress:
         assert run(["bulk", "run", write_csv("pm_1")]) == 2
         assert "api.perfectpay.ai is not a sandbox" in capsys.readouterr().err
 
+    def test_with_a_closed_stdin_nobody_can_be_asked(self, environment, write_csv, capsys):
+        environment.setattr(sys, "stdin", None)
+
+        file = write_csv("pm_1")
+        assert run(["bulk", "run", file, "--environment", "production"]) == 2
+        assert "api.perfectpay.ai is not a sandbox: say --yes" in capsys.readouterr().err
+
     def test_an_option_wins_over_them(self, environment, sandbox, write_csv):
         environment.setenv("PERFECTPAY_BASE_URL", "https://elsewhere.example.com")
 
