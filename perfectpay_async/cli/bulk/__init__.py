@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from perfectpay_async.bulk import JobRefused, JournalError
-from perfectpay_async.cli.exits import JobNotTaken, JournalFailed
+from perfectpay_async.bulk import InputRefused, JobRefused, JournalError
+from perfectpay_async.cli.exits import InputNotTaken, JobNotTaken, JournalFailed
 
 from .dead_letter import dead_letter
 from .plan import plan
@@ -19,11 +19,13 @@ from .verify import verify
 
 
 class _BulkGroup(click.Group):
-    """A group whose commands end with the exit codes of what can be wrong with a job."""
+    """A group whose commands end with the exit codes of what is wrong with an input or a job."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except InputRefused as error:
+            raise InputNotTaken(error.message) from error
         except JobRefused as error:
             raise JobNotTaken(error.message) from error
         except JournalError as error:

@@ -17,7 +17,6 @@ from typing import BinaryIO, Final, cast
 import click
 from attrs import frozen
 
-from perfectpay_async.bulk import InputRefused
 from perfectpay_async.bulk.inspection import Inspection, inspect_rows
 from perfectpay_async.bulk.jobs import JobFacts
 from perfectpay_async.bulk.rows import COLUMNS, Row
@@ -70,7 +69,8 @@ class Input:
         """Read it to its end and return what is in it.
 
         Raises:
-            InputNotTaken: It cannot be trusted or read.
+            InputRefused: It cannot be trusted.
+            InputNotTaken: It cannot be read.
         """
         # The day is the one by which the client refuses an expiry.
         today = datetime.now(UTC).date()
@@ -78,8 +78,6 @@ class Input:
             inspection = inspect_rows(
                 self.rows(), today=today, look_for_duplicates=look_for_duplicates
             )
-        except InputRefused as error:
-            raise InputNotTaken(error.message) from error
         except OSError as error:
             raise InputNotTaken(f"the file cannot be read: {error.strerror}") from error
         self._check_stamp()

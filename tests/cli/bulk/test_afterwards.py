@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from perfectpay_async.bulk import InputRefused
+from perfectpay_async.bulk.duplicates import DuplicateFinder
 from perfectpay_async.bulk.jobs import read_account
 from perfectpay_async.cli.bulk import job_input
 from perfectpay_async.sandbox import Fault
@@ -143,6 +145,20 @@ class TestAfterwards:
         assert bulk("retry-failed", "cards-1") == 1
         assert "0 rows of the job cards-1 are tried again" in capsys.readouterr().err
         assert sandbox.ledger.expiry_of(card) == ("11", "31")
+
+    @pytest.mark.parametrize("command", ["retry-failed", "dead-letter", "verify"])
+    def test_no_room_to_look_for_duplicates_is_3(
+        self, sandbox, write_csv, capsys, monkeypatch, command
+    ):
+        (card,) = sandbox.seed_cards(1)
+        assert bulk("run", write_csv(card), "--on-duplicate", "allow") == 0
+
+        def full(_finder):
+            raise InputRefused("there is no room")
+
+        monkeypatch.setattr(DuplicateFinder, "_write", full)
+        assert bulk(command, "cards-1") == 3
+        assert "there is no room" in capsys.readouterr().err
 
     def test_an_older_value_is_no_dead_letter(self, sandbox, write_csv, tmp_path, capsys):
         one, two = sandbox.seed_cards(2)
