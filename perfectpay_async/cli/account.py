@@ -46,10 +46,16 @@ def print_account(console: Console, report: BulkReport) -> None:
         console.print(f"  {'remaining':<11} {left:>11}", style="yellow")
 
 
-def print_problems(console: Console, report: BulkReport) -> None:
-    """Print the first rows that are not ok, and why the run ended early."""
+def print_problems(console: Console, report: BulkReport, unit: str) -> None:
+    """Print the first rows that are not ok, and why the run ended early.
+
+    Args:
+        console: Where to.
+        report: The account.
+        unit: What the numbers of the rows count, such as `line`.
+    """
     for result in report.problems[:_SHOWN]:
-        console.print(_problem(result), markup=False)
+        console.print(_problem(result, unit), markup=False)
     if report.problem_count > _SHOWN:
         console.print(f"... and {report.problem_count - _SHOWN:,} more rows that are not ok")
     if report.stopped_by is not None:
@@ -98,8 +104,8 @@ def _rate_json(rate: RateFigures) -> dict[str, object]:
     }
 
 
-def _problem(result: RowResult) -> str:
+def _problem(result: RowResult, unit: str) -> str:
     card = "" if result.payment_method_id is None else f", {result.payment_method_id}"
     after = f" after {result.attempts} attempts" if result.attempts > 1 else ""
     quote = f" (request id {result.request_id})" if result.request_id else ""
-    return f"line {result.number}{card}: {result.verdict}{after}: {result.message}{quote}"
+    return f"{unit} {result.number}{card}: {result.verdict}{after}: {result.message}{quote}"

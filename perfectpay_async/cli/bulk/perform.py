@@ -57,7 +57,7 @@ def perform(
     options["only_forward"] = json.loads(job.facts.options)["only_forward"]
     options["shard"] = parse_shard(job.facts.shard)
     ending = asyncio.run(update_cards(client, rows, job=job, console=console, **options))
-    print_problems(stderr_console(), ending.report)
+    print_problems(stderr_console(), ending.report, job.facts.unit)
     if ending.failure is not None:
         click.echo(f"Error: {ending.failure.message}", err=True)
     name = job.path.stem

@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from perfectpay_async.cli.app import run
@@ -68,6 +70,14 @@ class TestExitCodes:
             "line 4: invalid: exp_month must be 1 to 12",
             "line 5, pm_old: invalid: expiry must not be in the past",
         ]
+
+    def test_rows_without_lines_are_counted_as_rows(self, tmp_path, capsys):
+        file = tmp_path / "cards.parquet"
+        columns = {"payment_method_id": ["pm_1"], "exp_month": [13], "exp_year": [2031]}
+        pyarrow.parquet.write_table(pyarrow.table(columns), file)
+
+        assert run(["bulk", "run", str(file)]) == 1
+        assert "row 1: invalid: exp_month must be 1 to 12" in capsys.readouterr().err
 
     def test_many_problems_are_cut(self, write_csv, capsys):
         assert run(["bulk", "run", write_csv(*["pm_1,0,31"] * 25)]) == 1
