@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -8,8 +9,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import pyarrow
-import pyarrow.parquet
 import pytest
 
 from perfectpay_async.cli.app import run
@@ -72,9 +71,11 @@ class TestExitCodes:
         ]
 
     def test_rows_without_lines_are_counted_as_rows(self, tmp_path, capsys):
+        arrow = importlib.import_module("pyarrow")
+        parquet = importlib.import_module("pyarrow.parquet")
         file = tmp_path / "cards.parquet"
         columns = {"payment_method_id": ["pm_1"], "exp_month": [13], "exp_year": [2031]}
-        pyarrow.parquet.write_table(pyarrow.table(columns), file)
+        parquet.write_table(arrow.table(columns), file)
 
         assert run(["bulk", "run", str(file)]) == 1
         assert "row 1: invalid: exp_month must be 1 to 12" in capsys.readouterr().err
