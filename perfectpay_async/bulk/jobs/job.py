@@ -199,8 +199,8 @@ class BulkJob:
         Raises:
             JournalError: It cannot be written.
         """
-        self._journal.forget_problems(positions)
         self._set("generation", generation)
+        self._journal.forget_problems(positions)
 
     def bind(self, operation: str, host: str, shard: str) -> None:
         """Say what the job does, where, and to which part; or check that it is as before.

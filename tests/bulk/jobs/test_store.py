@@ -54,6 +54,20 @@ def new(facts: JobFacts, **changes) -> JobFacts:
     return attrs.evolve(facts, id=JobFacts().id, **changes)
 
 
+def test_a_row_is_never_opened_again_with_the_key_it_had(make, store, monkeypatch):
+    """Killed in between, the job has the new generation already."""
+
+    def killed(_journal, _positions):
+        raise KeyboardInterrupt
+
+    with closing(store.open(make())) as job:
+        monkeypatch.setattr(Journal, "forget_problems", killed)
+        with pytest.raises(KeyboardInterrupt):
+            job.reopen([0], 2)
+
+        assert job.facts.generation == 2
+
+
 class TestNames:
     def test_a_job_is_named_after_its_input(self, make, store):
         assert make().name == "march-cards-1.job"
