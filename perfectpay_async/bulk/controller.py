@@ -79,6 +79,7 @@ class RateFigures:
         gate_seconds: Seconds that the gate has been closed in all.
         requests: Requests sent.
         rejected: How many of them were throttled (429).
+        trouble: Why the gate is closed; empty while it is open.
     """
 
     granted: float
@@ -88,6 +89,7 @@ class RateFigures:
     gate_seconds: float = 0.0
     requests: int = 0
     rejected: int = 0
+    trouble: str = ""
 
     @property
     def rejected_share(self) -> float:
@@ -265,17 +267,26 @@ class Controller:
         if ticket is self._probe:
             self._probe = None
 
-    def figures(self, now: float) -> RateFigures:
-        """Return what the control does now."""
-        closed = 0.0 if self._closed_at is None else now - self._closed_at
+    def closed_for(self, now: float) -> float:
+        """Return for how many seconds the gate has been closed; 0 while it is open."""
+        return 0.0 if self._closed_at is None else now - self._closed_at
+
+    def figures(self, now: float, trouble: str = "") -> RateFigures:
+        """Return what the control does now.
+
+        Args:
+            now: The time.
+            trouble: What the last request met that was refused or failed.
+        """
         return RateFigures(
             granted=self.rate(now),
             in_flight_cap=self.cap(now),
             cuts=self.cuts,
             gate_open=self.gate_open,
-            gate_seconds=self._closed_before + closed,
+            gate_seconds=self._closed_before + self.closed_for(now),
             requests=self.requests,
             rejected=self.rejected,
+            trouble="" if self.gate_open else trouble,
         )
 
     def _cut(self, now: float, retry_after: float | None) -> None:

@@ -76,6 +76,7 @@ class Pace:
         self._schedule = Gcra(self._control.rate(self._now()))
         self._cap = self._control.cap(self._now())
         self._fresh_until = 0.0
+        self._trouble = ""
         self._flying: set[Ticket] = set()
         self._queued = 0
         self._blocked = False  # whether whoever is next waits for more than the schedule
@@ -86,12 +87,17 @@ class Pace:
     @property
     def figures(self) -> RateFigures:
         """What the control does now."""
-        return self._control.figures(self._now())
+        return self._control.figures(self._now(), self._trouble)
 
     @property
     def gate_open(self) -> bool:
         """Whether more than a probe may be sent."""
         return self._control.gate_open
+
+    @property
+    def closed_for(self) -> float:
+        """Seconds for which nothing but probes has been sent; 0 while the gate is open."""
+        return self._control.closed_for(self._now())
 
     def change_ceiling(self, ceiling: float) -> None:
         """Change the most requests per second, for those who wait already as well."""
@@ -122,7 +128,8 @@ class Pace:
         try:
             response = await call_next(request)
             learned = True
-        except _FAULTS:
+        except _FAULTS as error:
+            self._trouble = error.message
             self._control.faulted(ticket, self._now())
             self._fresh_until = 0.0
             learned = True
@@ -138,6 +145,8 @@ class Pace:
 
     def _learn(self, ticket: Ticket, response: Response) -> None:
         now = self._now()
+        if response.status == _THROTTLED or response.status in _IN_TROUBLE:
+            self._trouble = f"the server answered {response.status}"
         if response.status == _THROTTLED:
             asked = parse_retry_after(response.headers, time.time())
             self._control.throttled(ticket, now, asked)
@@ -165,10 +174,10 @@ class Pace:
             self._queued -= 1
             self._changed.set()
         if ticket is None:
-            raise DeadlineExceeded(
-                "the deadline passed while the run's own rate control held the request back",
-                outcome=Outcome.NOT_SENT,
-            )
+            waited = "the run's own rate control held the request back"
+            if not self.gate_open:
+                waited = f"the run waited for the server to come back ({self._trouble})"
+            raise DeadlineExceeded(f"the deadline passed while {waited}", outcome=Outcome.NOT_SENT)
         return ticket
 
     def _send(self) -> Ticket:

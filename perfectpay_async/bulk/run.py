@@ -245,7 +245,9 @@ class BulkRun(AsyncIterator[RowResult]):
         now = self._now()
         self._note_rate()
         self._tell_rate()
-        if (reason := self._watch.reason(now)) is not None:
+        closed_for = self.pace.closed_for if isinstance(self.pace, Pace) else 0.0
+        why = self.tally.rate.trouble if self.tally.rate else ""
+        if (reason := self._watch.reason(now, closed_for, why)) is not None:
             self._stop_by(reason)
         longest = self.settings.max_duration
         if longest is not None and now - self._began >= longest and not self._driver.stopped:

@@ -46,7 +46,7 @@ class SafetyStops:
     Attributes:
         max_failures: Share of rows, from 0 to 1, that may be sent without being applied, among
             the last 1,000 (200 at least). None for no stop.
-        max_outage: Seconds for which no row may have been answered. None for no stop.
+        max_outage: Seconds for which nothing may have been carried out. None for no stop.
 
     Raises:
         ConfigurationError: A value breaks its rule.
@@ -68,6 +68,7 @@ class SafetyWatch:
         self._last: deque[bool] = deque(maxlen=WINDOW)
         self._failed = 0
         self._away_since: float | None = None
+        self._trouble = ""
 
     def note(self, result: RowResult, now: float) -> None:
         """Note how a row ended, at a time in seconds of any clock."""
@@ -78,13 +79,21 @@ class SafetyWatch:
         failed = result.verdict in FAILED
         self._last.append(failed)
         self._failed += failed
+        if failed:
+            self._trouble = result.message
         if result.verdict in _ANSWERED:
             self._away_since = None
         elif self._away_since is None:
             self._away_since = now - result.elapsed
 
-    def reason(self, now: float) -> SafetyStop | None:
-        """Return why the run must stop now, or None."""
+    def reason(self, now: float, closed_for: float = 0.0, why: str = "") -> SafetyStop | None:
+        """Return why the run must stop now, or None.
+
+        Args:
+            now: The time.
+            closed_for: Seconds for which the rate control has let nothing but probes pass.
+            why: What the probes met.
+        """
         most, longest = self._stops.max_failures, self._stops.max_outage
         ended = len(self._last)
         if most is not None and ended >= FEWEST and self._failed > most * ended:
@@ -92,11 +101,11 @@ class SafetyWatch:
                 f"{self._failed:,} of the last {ended:,} rows failed, which is more than "
                 f"{most:.1%}; look at their messages before you go on"
             )
-        if longest is not None and self._away_since is not None:
-            away = now - self._away_since
-            if away > longest:
-                return SafetyStop(
-                    f"the server has not carried anything out for {away:,.0f} s; "
-                    "go on when it is back"
-                )
+        away = max(closed_for, 0.0 if self._away_since is None else now - self._away_since)
+        if longest is not None and away > longest:
+            met = f" ({why})" if (why := why or self._trouble) else ""
+            return SafetyStop(
+                f"the server has not carried anything out for {away:,.0f} s{met}; "
+                "'perfectpay doctor' looks for the cause, go on when it is back"
+            )
         return None

@@ -87,7 +87,8 @@ def _control(tally: Tally, total: int | None) -> str:
     figures = tally.rate
     if figures is None:
         return ""
-    parts = [f"granted {figures.granted:,.0f}/s" if figures.gate_open else "waiting for the server"]
+    waiting = f"waiting: {figures.trouble}" if figures.trouble else "waiting for the server"
+    parts = [f"granted {figures.granted:,.0f}/s" if figures.gate_open else waiting]
     if figures.cuts:
         parts.append(f"cuts {figures.cuts:,}")
     if figures.gate_seconds:

@@ -95,7 +95,7 @@ def _opaque_id_problem(value: str) -> str:
         return "must not hold any of / \\ ? # %"
     if not value.strip("."):
         return "must not consist of dots"
-    digits = value.replace("-", "")
+    digits = value.rpartition("_")[2].replace("-", "")  # somebody made an id of a card number
     if len(digits) in _CARD_NUMBER_LENGTHS and is_digits(digits) and has_check_digit(digits):
         return "looks like a card number; pass the id that the server returned"
     return ""

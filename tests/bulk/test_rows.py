@@ -178,9 +178,13 @@ class TestRefusals:
     def test_a_card_number_in_the_header_is_not_quoted(self):
         assert str(refusal(f"pm_1,3,{CARD_NUMBER}\n")).startswith("line 1, column 3 looks like")
 
-    @pytest.mark.parametrize("cell", ["4242424242424241", "424242424242", "pm_4242424242424242"])
+    @pytest.mark.parametrize("cell", ["4242424242424241", "424242424242", "pm_4242424242424242a"])
     def test_other_digits_do_not(self, cell):
         assert len(read(f"{HEADER.strip()},note\npm_1,3,27,{cell}\n")) == 1
+
+    @pytest.mark.parametrize("cell", [f"pm_{CARD_NUMBER}", f"'{CARD_NUMBER}"])
+    def test_neither_a_prefix_nor_a_quote_hides_it(self, cell):
+        assert "looks like a card number" in str(refusal(f"{HEADER.strip()},x\npm_1,3,27,{cell}\n"))
 
     @pytest.mark.parametrize("cell", [CARD_NUMBER, f'"{CARD_NUMBER}"x', f"{CARD_NUMBER}\0"])
     def test_no_frame_of_a_refusal_holds_the_value(self, cell):

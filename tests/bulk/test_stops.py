@@ -92,7 +92,8 @@ class TestOutage:
 
         reason = watched.reason(901.0)
         assert str(reason) == (
-            "the server has not carried anything out for 901 s; go on when it is back"
+            "the server has not carried anything out for 901 s; "
+            "'perfectpay doctor' looks for the cause, go on when it is back"
         )
 
     def test_a_row_of_another_shard_is_no_answer(self):

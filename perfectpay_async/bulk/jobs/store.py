@@ -75,6 +75,17 @@ class JobStore:
         found = [entry for entry in map(_entry, self._journals()) if entry is not None]
         return sorted(found, key=lambda entry: entry.facts.created, reverse=True)
 
+    def unreadable(self) -> list[str]:
+        """Return what is wrong with each journal that cannot be read."""
+        found: list[str] = []
+        for path in sorted(self._journals()):
+            try:
+                with closing(Journal(path, read_only=True)) as journal:
+                    JobFacts.read(journal)
+            except JournalError as error:
+                found.append(error.message)
+        return found
+
     def create(
         self, facts: JobFacts, fingerprints: Fingerprints, *, supersede: bool = False
     ) -> BulkJob:
@@ -87,9 +98,14 @@ class JobStore:
 
         Raises:
             JobRefused: There is an unfinished job on the same input.
-            JournalError: The journal cannot be made.
+            JournalError: The journal cannot be made, or one that is there cannot be read: it could
+                be of a job on the same input.
         """
         with closing(self._lock()):
+            if wrong := self.unreadable():
+                raise JournalError(
+                    f"{wrong[0]}; it could be of a job on this input: mend it, or move it away"
+                )
             generation, path = 1, None
             for sibling in self.siblings(facts):
                 generation = max(generation, sibling.facts.generation + 1)

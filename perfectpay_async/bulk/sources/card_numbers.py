@@ -11,15 +11,15 @@ from perfectpay_async.entities.checks import has_check_digit, is_digits
 
 _LENGTHS: Final = range(13, 20)
 _LOWEST, _BEYOND = 10 ** (_LENGTHS.start - 1), 10 ** (_LENGTHS.stop - 1)
-_GROUPING: Final = str.maketrans("", "", " -")
+_GROUPING: Final = str.maketrans("", "", " -'")
 _MAX_NAME: Final = 40
 
 
 def is_card_number(text: str) -> bool:
-    """Return whether a text is a card number, perhaps in groups."""
+    """Return whether a text is a card number, perhaps in groups, or behind a prefix as in `pm_`."""
     if len(text) < _LENGTHS.start:
         return False
-    digits = text.translate(_GROUPING)
+    digits = text.rpartition("_")[2].translate(_GROUPING)
     return len(digits) in _LENGTHS and is_digits(digits) and has_check_digit(digits)
 
 

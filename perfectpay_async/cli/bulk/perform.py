@@ -34,7 +34,7 @@ def perform(
     as_json: bool,
     quiet: bool,
     store: JobStore,
-    go_on: str,
+    file: str,
 ) -> int:
     """Run a job and print its account.
 
@@ -47,7 +47,7 @@ def perform(
         as_json: Whether the account is printed as one JSON object.
         quiet: Whether no progress is shown.
         store: Where the job is.
-        go_on: The command that goes on with the job when it has not ended.
+        file: Where the input is.
 
     Returns:
         The exit code.
@@ -65,7 +65,7 @@ def perform(
         click.echo(account_json(ending.report, name))
     else:
         print_account(stdout_console(), ending.report)
-    _tell_what_next(ending, name, store, go_on)
+    _tell_what_next(ending, job, store, file)
     return ending.exit_code
 
 
@@ -91,18 +91,20 @@ def source_of(facts: JobFacts, file: str) -> Source:
     return Source(file, said["format"], columns, said["on_duplicate"])
 
 
-def retry_command(store: JobStore, name: str) -> str:
-    """Return the command that tries rows of a job again."""
-    return shlex.join(["perfectpay", "bulk", "retry-failed", name, *elsewhere(store)])
-
-
-def _tell_what_next(ending: Ending, name: str, store: JobStore, go_on: str) -> None:
+def _tell_what_next(ending: Ending, job: BulkJob, store: JobStore, file: str) -> None:
     report = ending.report
     if report.remaining != 0:
         left = "Some" if report.remaining is None else f"{report.remaining:,}"
-        click.echo(f"{left} rows have not ended. Go on with: {go_on}", err=True)
+        parts = ["run", file, "--resume", "--base-url", job.facts.host]
+        parts += ["--shard", job.facts.shard] if job.facts.shard else []
+        click.echo(f"{left} rows have not ended. Go on with: {_command(store, *parts)}", err=True)
     elif report.exhausted or report.unknown:
-        click.echo(f"Try what may succeed now again with: {retry_command(store, name)}", err=True)
+        command = _command(store, "retry-failed", job.path.stem)
+        click.echo(f"Try what may succeed now again with: {command}", err=True)
     if report.problem_count:
-        command = shlex.join(["perfectpay", "bulk", "dead-letter", name, *elsewhere(store)])
+        command = _command(store, "dead-letter", job.path.stem)
         click.echo(f"The rows that are not {Verdict.OK}: {command}", err=True)
+
+
+def _command(store: JobStore, *parts: str) -> str:
+    return shlex.join(["perfectpay", "bulk", *parts, *elsewhere(store)])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 from yarl import URL
 
-from perfectpay_async.bulk import RunOptions, Verdict
+from perfectpay_async.bulk import JobRefused, RunOptions, Verdict
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.jobs.job import RETRIED
 
 from .job_input import file_option, not_replaced, open_job_input
 from .jobs import store_option
 from .options import Pace, Target, check_may_ask, confirm, pace_options, run_options
-from .perform import perform, retry_command
+from .perform import perform
 
 _CLASSES = (Verdict.EXHAUSTED, Verdict.UNKNOWN, Verdict.REJECTED)
 
@@ -48,12 +48,17 @@ def retry_failed(
 
     They are the same requests as before, to the same host: the values are absolute, so a row that
     had been applied after all is not harmed. A row is left alone when a later row of the input is
-    for the same card. When the job has not ended, it goes on with the rest too. The key is read
+    for the same card. A job that has not ended is refused: go on with it first. The key is read
     from PERFECTPAY_API_KEY.
 
     Exit codes: as of `perfectpay bulk run`.
     """
     with store.open(store.path(job)) as opened:
+        if rest := opened.facts.rows - sum(opened.counts.values()):
+            raise JobRefused(
+                f"{rest:,} rows of the job {job} have not ended; go on with it first, with "
+                "'perfectpay bulk run FILE --resume'"
+            )
         target = Target(URL(opened.facts.host), pace)
         client = target.client()
         ask = check_may_ask(target, yes=yes, stdin_is_input=file == "-")
@@ -62,13 +67,10 @@ def retry_failed(
             with source.replaced_rows() as replaced:
                 found = not_replaced(opened.problems(wanted), replaced)
                 positions = [position for position, _ in found]
-            rest = opened.facts.rows - sum(opened.counts.values())
             if ask:
-                confirm(target, len(positions) + rest)
+                confirm(target, len(positions))
             opened.reopen(positions, store.next_generation(opened.facts))
             click.echo(f"{len(positions):,} rows of the job {job} are tried again.", err=True)
-            if rest:
-                click.echo(f"The job has not ended: {rest:,} more rows are sent.", err=True)
             return perform(
                 client,
                 source.rows(),
@@ -78,5 +80,5 @@ def retry_failed(
                 as_json=as_json,
                 quiet=quiet,
                 store=store,
-                go_on=retry_command(store, opened.path.stem),
+                file=source.source.file,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from contextlib import ExitStack
 from typing import Any
 
@@ -28,7 +27,7 @@ from .inputs import (
     input_options,
     open_input,
 )
-from .jobs import elsewhere, store_option
+from .jobs import store_option
 from .options import (
     Pace,
     Target,
@@ -107,6 +106,8 @@ def run(
     another input or host, or has not ended, 7 the journal cannot be read or written, 70 internal
     error, 130 and 143 ended by a signal.
     """
+    if resume and supersede:
+        raise click.UsageError("say --resume to go on with a job, or --supersede, not both")
     target = Target(address, pace)
     client = target.client()
     ask = not dry_run and check_may_ask(target, yes=yes, stdin_is_input=source.file == STDIN)
@@ -144,7 +145,7 @@ def run(
             as_json=as_json,
             quiet=quiet,
             store=store,
-            go_on=_command(source, target, store, job),
+            file=source.file,
         )
 
 
@@ -232,12 +233,3 @@ def _tell(
         of_shard = f", those of {facts.part} alone" if facts.shard else ""
         click.echo(f"{cards:,} rows{of_job} would be sent to {target.address}{of_shard}")
     return ExitCode.DONE
-
-
-def _command(source: Source, target: Target, store: JobStore, job: BulkJob) -> str:
-    """Return the command that goes on with the job."""
-    parts = ["perfectpay", "bulk", "run", source.file, "--resume"]
-    parts += ["--base-url", str(target.address)]
-    if job.facts.shard:
-        parts += ["--shard", job.facts.shard]
-    return shlex.join([*parts, *elsewhere(store)])

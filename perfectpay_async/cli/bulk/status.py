@@ -33,6 +33,8 @@ def status(*, job: str | None, as_json: bool, store: JobStore) -> int:
     cannot be read.
     """
     if job is None:
+        for wrong in store.unreadable():
+            click.echo(f"Left out: {wrong}", err=True)
         accounts = [read_account(entry.path) for entry in store.jobs()]
         if as_json:
             click.echo(json.dumps({"schema": SCHEMA, "jobs": [summary(each) for each in accounts]}))

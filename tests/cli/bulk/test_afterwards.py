@@ -175,22 +175,15 @@ class TestAfterwards:
         assert sandbox.ledger.expiry_of(one) == ("12", "32")
         assert sandbox.ledger.expiry_of(two) == ("12", "32")
 
-    def test_trying_again_says_that_it_goes_on_with_the_rest_too(
-        self, sandbox, write_csv, capsys, monkeypatch
-    ):
+    def test_a_job_that_has_not_ended_is_not_tried_again(self, sandbox, write_csv, capsys):
         ids = sandbox.seed_cards(9)
         sandbox.faults.add(Fault.status(503, id=ids[0], times=1))
         assert bulk("run", write_csv(*ids), "--limit", 3, "--attempts", 1) == 1
-        asked = []
-        monkeypatch.setattr(retrying, "check_may_ask", lambda *_args, **_options: True)
-        monkeypatch.setattr(retrying, "confirm", lambda _target, cards: asked.append(cards))
-        capsys.readouterr()
+        sent = len(updates(sandbox))
 
-        assert bulk("retry-failed", "cards-1") == 0
-        assert asked == [7]
-        shown = capsys.readouterr().err
-        assert "1 rows of the job cards-1 are tried again" in shown
-        assert "The job has not ended: 6 more rows are sent" in shown
+        assert bulk("retry-failed", "cards-1") == 6
+        assert "6 rows of the job cards-1 have not ended; go on" in capsys.readouterr().err
+        assert len(updates(sandbox)) == sent
 
     def test_the_commands_that_go_on_find_the_job(self, sandbox, write_csv, tmp_path, capsys):
         elsewhere = ["--state-dir", tmp_path / "my jobs"]

@@ -189,3 +189,22 @@ class TestResume:
         said = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert (said["to_send"], said["job"]) == (3, "cards-1")
         assert len(updates(sandbox)) == 1
+
+    def test_to_go_on_and_to_give_up_is_2(self, write_csv, capsys):
+        assert bulk("run", write_csv("pm_1"), "--resume", "--supersede") == 2
+        assert "not both" in capsys.readouterr().err
+
+    def test_a_journal_that_cannot_be_read_is_never_passed_over(
+        self, sandbox, write_csv, jobs, capsys
+    ):
+        file = write_csv(*sandbox.seed_cards(3))
+        assert bulk("run", file, "--limit", 1) == 1
+        (jobs / "cards-1.job").write_bytes(b"nothing that SQLite knows" * 100)
+        capsys.readouterr()
+
+        assert bulk("run", file) == 7
+        assert bulk("run", file, "--resume") == 7
+        assert "it could be of a job on this input" in capsys.readouterr().err
+        assert bulk("status") == 0
+        assert "Left out: the journal" in capsys.readouterr().err
+        assert len(updates(sandbox)) == 1

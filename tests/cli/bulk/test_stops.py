@@ -38,3 +38,12 @@ class TestSafetyStops:
         account = json.loads(capsys.readouterr().out)
         assert 0 < account["ok"] < 500
         assert account["stopped_by"] is None
+
+    def test_a_server_that_is_not_there_is_5_and_named(self, environment, write_csv, capsys):
+        environment.setenv("PERFECTPAY_BASE_URL", "http://127.0.0.1:9")
+
+        assert bulk("run", write_csv("pm_1", "pm_2"), "--max-outage", "0.5") == 5
+
+        err = capsys.readouterr().err
+        assert "(could not connect to the server (ClientConnectorError))" in err
+        assert "'perfectpay doctor' looks for the cause" in err
