@@ -79,7 +79,7 @@ class PerfectPay:
     Raises:
         ConfigurationError: A setting breaks its rule; the message names it.
 
-    Example:
+    Examples:
         >>> async def main():
         ...     async with PerfectPay(api_key="snd_...", environment="sandbox") as client:
         ...         return await client.payment_methods.retrieve("pm_...")

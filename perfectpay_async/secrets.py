@@ -58,7 +58,7 @@ class Secret:
     Args:
         value: The secret text, or another `Secret`.
 
-    Example:
+    Examples:
         >>> key = Secret("snd_example")
         >>> print(key, [key])
         ********** [Secret('**********')]

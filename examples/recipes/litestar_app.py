@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Litestar, Request, Response, put
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody
 
 from perfectpay_async import PerfectPay, PerfectPayError
 
@@ -29,8 +30,8 @@ class NewExpiry:
 @put("/account/cards/{payment_method_id:str}/expiry")
 async def put_expiry(
     state: State,
-    payment_method_id: str,
-    data: NewExpiry,
+    payment_method_id: FromPath[str],
+    data: JSONBody[NewExpiry],
     customer_id: NamedDependency[str],
 ) -> dict[str, str]:
     return await renew(state.perfectpay, customer_id, payment_method_id, data.expiry)

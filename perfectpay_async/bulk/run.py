@@ -49,7 +49,7 @@ class BulkRun(AsyncIterator[RowResult]):
     Attributes:
         tally: What has been counted so far.
 
-    Example:
+    Examples:
         >>> async def main(client, rows):
         ...     async with client.bulk.expiry_run(rows) as run:
         ...         async for result in run:

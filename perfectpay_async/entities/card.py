@@ -51,7 +51,7 @@ class NewCard:
         InvalidRequestError: A value breaks its rule; the message names field and rule, and neither
             it nor its traceback holds the number or the CVC.
 
-    Example:
+    Examples:
         >>> NewCard("4242 4242 4242 4242", CardExpiry(10, 2030), cvc="123").last4
         '4242'
     """

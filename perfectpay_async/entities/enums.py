@@ -12,7 +12,7 @@ class OpenEnum(StrEnum):
     A value that this version does not know becomes a member of its own: it equals the string, says
     so in `is_known`, and goes back to the server as it came.
 
-    Example:
+    Examples:
         >>> PaymentMethodKind("card") is PaymentMethodKind.CARD
         True
         >>> kind = PaymentMethodKind("barter")

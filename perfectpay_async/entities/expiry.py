@@ -40,7 +40,7 @@ class CardExpiry:
     Raises:
         InvalidRequestError: A value breaks its rule; the message never quotes it.
 
-    Example:
+    Examples:
         >>> CardExpiry(3, 31) == CardExpiry("03", "2031") == CardExpiry.parse("3/31")
         True
         >>> str(CardExpiry(3, 31))

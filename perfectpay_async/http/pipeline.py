@@ -28,7 +28,7 @@ class Middleware(Protocol):
     immutable: `request.with_header(...)` and `attrs.evolve(...)` make a changed one, so attempts
     never see each other's changes.
 
-    Example:
+    Examples:
         >>> async def add_locale(request, call_next):
         ...     return await call_next(request.with_header("Accept-Language", "de"))
     """

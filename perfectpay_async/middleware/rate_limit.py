@@ -26,7 +26,7 @@ class RateLimit:
     Raises:
         ConfigurationError: A value breaks its rule.
 
-    Example:
+    Examples:
         >>> limit = RateLimit(requests_per_second=40, max_in_flight=16)
     """
 

@@ -3,7 +3,7 @@
 It needs the extra `otel`, which is the OpenTelemetry API alone: without an SDK set up by the
 application nothing is recorded. The rest of the library never imports this.
 
-Example:
+Examples:
     >>> async def main():
     ...     async with PerfectPay.from_env(**instrumented()) as client:
     ...         return await client.payment_methods.list("cus_1")

@@ -65,7 +65,7 @@ class RetryPolicy:
     Raises:
         ConfigurationError: `retry` judges results; only failures are ever judged.
 
-    Example:
+    Examples:
         >>> from tenacity import stop_after_attempt, wait_fixed
         >>> policy = RetryPolicy(stop=stop_after_attempt(5), wait=wait_fixed(0.2))
     """

@@ -284,7 +284,7 @@ class Customers:
         Raises:
             InvalidRequestError: A number is out of its range. Raised at once, before the iteration.
 
-        Example:
+        Examples:
             >>> async def names(client):
             ...     return [customer.name async for customer in client.customers.list(limit=50)]
         """

@@ -3,7 +3,7 @@
 It is written from the API's contract with plain dictionaries and shares no code with the client, so
 that a mistake in one cannot hide in the other.
 
-Example:
+Examples:
     >>> async def main():
     ...     async with Sandbox() as sandbox:
     ...         sandbox.faults.add(Fault.status(503, probability=0.05))

@@ -103,7 +103,7 @@ def payment_method(payment_method_id: str, **fields: Any) -> dict[str, Any]:
             `last4_digits`, `expiry_month`, `expiry_year`, `card_holder_name`, `nick_name`,
             `card_network` and so on.
 
-    Example:
+    Examples:
         >>> payment_method("pm_1", expiry_year="2031", metadata={"a": 1})["card"]["expiry_year"]
         '2031'
     """

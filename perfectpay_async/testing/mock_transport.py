@@ -56,7 +56,7 @@ class MockTransport:
     Attributes:
         requests: Every request in order of arrival, each attempt of a call by itself.
 
-    Example:
+    Examples:
         >>> async def main():
         ...     with MockTransport() as mock:
         ...         mock.expect("payment_methods.retrieve", ConnectError, payment_method("pm_1"))

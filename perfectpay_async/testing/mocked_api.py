@@ -18,7 +18,7 @@ class MockedApi(aioresponses):
     request. This supplies it, also for answers that a callback makes. All else is as its
     documentation says.
 
-    Example:
+    Examples:
         >>> async def main():
         ...     with MockedApi() as api:
         ...         api.get("https://sandbox.perfectpay.ai/payment_methods/pm_1", status=503)

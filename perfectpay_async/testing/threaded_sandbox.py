@@ -24,7 +24,7 @@ def serve_in_thread(sandbox: Sandbox) -> Generator[Sandbox]:
     Raises:
         OSError: The port is taken.
 
-    Example:
+    Examples:
         >>> with serve_in_thread(Sandbox()) as sandbox:
         ...     print(sandbox.url.rpartition(":")[0])
         http://127.0.0.1

@@ -36,7 +36,7 @@ class VirtualClock:
         RuntimeError: When entered: no event loop is running, it is not one of those, or it has a
             virtual clock already.
 
-    Example:
+    Examples:
         >>> async def main():
         ...     with VirtualClock() as clock:
         ...         await asyncio.sleep(3600)

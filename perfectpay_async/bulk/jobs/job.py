@@ -111,7 +111,7 @@ class BulkJob:
         JournalError: The journal cannot be made, read or written, is damaged, or has been written
             by a newer version.
 
-    Example:
+    Examples:
         >>> async def main(client, rows):
         ...     with BulkJob("march.job") as job:
         ...         return await client.bulk.update_expiries(rows, job=job)
