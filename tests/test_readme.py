@@ -6,15 +6,15 @@ import inspect
 import os
 import re
 import sys
-from pathlib import Path
 
 import pytest
 
 from perfectpay_async import PerfectPay
 from perfectpay_async.sandbox import Sandbox
+from tests.documentation import examples_of
 
-README = Path(__file__).parent.parent / "README.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+EXAMPLES = examples_of("README.md")
+(QUICKSTART,) = examples_of("docs/index.md")
 
 
 @pytest.fixture
@@ -24,21 +24,28 @@ async def sandbox():
         yield sandbox
 
 
-async def test_the_first_example_is_a_whole_program(sandbox):
+@pytest.mark.parametrize(
+    ("program", "operations"),
+    [
+        (EXAMPLES[0], ["create", "retrieve", "update", "list", "delete"]),
+        (QUICKSTART, ["create", "update", "list"]),
+    ],
+    ids=["README", "index"],
+)
+async def test_the_first_example_is_a_whole_program(sandbox, program, operations):
     environment = {
         **os.environ,
         "PERFECTPAY_API_KEY": sandbox.api_key,
         "PERFECTPAY_BASE_URL": sandbox.url,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-c", EXAMPLES[0],
+        sys.executable, "-W", "error", "-c", program,
         env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")
     assert re.fullmatch(r"pm_\w+ 4242 12/2031\n", out.decode())
-    operations = [request.operation.split(".")[1] for request in sandbox.ledger.requests]
-    assert operations == ["create", "retrieve", "update", "list", "delete"]
+    assert [request.operation.split(".")[1] for request in sandbox.ledger.requests] == operations
 
 
 @pytest.mark.parametrize("source", EXAMPLES[1:], ids=lambda source: source.split("\n")[0][:40])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,9 +12,9 @@ from multidict import CIMultiDict
 
 from perfectpay_async import AuthenticationError, PerfectPay, Response
 from perfectpay_async.sandbox import Sandbox
+from tests.documentation import examples_of
 
-PAGE = Path(__file__).parent.parent / "docs" / "web-sdk.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+EXAMPLES = examples_of("docs/web-sdk.md")
 
 
 @pytest.fixture

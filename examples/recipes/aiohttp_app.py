@@ -10,7 +10,7 @@ from .renewal import http_answer, renew
 
 CLIENT = web.AppKey("client", PerfectPay)
 CurrentCustomer = Callable[[web.Request], Awaitable[str]]
-CURRENT_CUSTOMER = web.AppKey("current_customer", CurrentCustomer)
+CURRENT_CUSTOMER = web.AppKey[CurrentCustomer]("current_customer")
 
 
 async def perfectpay(app: web.Application) -> AsyncIterator[None]:

@@ -5,15 +5,15 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from perfectpay_async import ConnectError, NotFound
 from perfectpay_async.testing import Answer, VirtualClock, payment_method
+from tests.documentation import examples_of, text_of
 
-PAGE = (Path(__file__).parents[2] / "docs/observability.md").read_text("utf-8")
-LOGS, SHORT, LONG = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PAGE = text_of("docs/observability.md")
+LOGS, SHORT, LONG = examples_of("docs/observability.md")
 
 
 @pytest.fixture

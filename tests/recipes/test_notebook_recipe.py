@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import MISSING
+from tests.recipes.conftest import MISSING
 
 RECIPE = Path(__file__).parents[2] / "examples" / "recipes" / "notebook.py"
 
@@ -23,7 +23,9 @@ def test_the_cells_run_in_a_kernel(perfectpay_env, perfectpay_sandbox, tmp_path,
     code = [f"#{cell}".replace("cus_1", customer_id) for cell in cells]
     new = nbformat.v4
     notebook = new.new_notebook(cells=[new.new_code_cell(source) for source in code])
-    nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": tmp_path}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=60, resources={"metadata": {"path": tmp_path}}
+    ).execute()
     said = [
         output.get("text") or output["data"]["text/plain"]
         for cell in notebook.cells

@@ -14,15 +14,16 @@ import pytest
 
 from perfectpay_async import ClientClosedError
 from perfectpay_async.sandbox import Fault
-
-from .conftest import MISSING, recipe
+from tests.recipes.conftest import MISSING, recipe
 
 UPDATE = "payment_methods.update"
 ROOT = Path(__file__).parents[2]
 CELERYCONFIG = """
 broker_url = "filesystem://"
 broker_transport_options = {{
-    "data_folder_in": "{folder}", "data_folder_out": "{folder}", "control_folder": "{folder}/control"
+    "data_folder_in": "{folder}",
+    "data_folder_out": "{folder}",
+    "control_folder": "{folder}/control",
 }}
 result_backend = "file://{folder}/results"
 worker_hijack_root_logger = False

@@ -93,8 +93,16 @@ async def test_only_the_customer_who_is_logged_in_and_only_own_cards(
     ids=lambda fault: getattr(fault, "name", None),
 )
 async def test_what_a_failure_means_is_said(
-    shop, card_id, perfectpay_faults, perfectpay_sandbox, monkeypatch, caplog, fault, status, outcome
-):
+    shop,
+    card_id,
+    perfectpay_faults,
+    perfectpay_sandbox,
+    monkeypatch,
+    caplog,
+    fault,
+    status,
+    outcome,
+):  # fmt: skip
     monkeypatch.setattr("examples.recipes.renewal.SECONDS", 1.0)
     perfectpay_faults.add(fault)
     caplog.set_level(logging.DEBUG)
@@ -102,7 +110,9 @@ async def test_what_a_failure_means_is_said(
         code, body, headers = await put(card_id)
     assert (code, body["outcome"]) == (status, outcome)
     assert ("may have been done" in body["error"]) == (code in {502, 504})
-    assert headers.get("Retry-After") == ("90" if fault.retry_after else "1" if code == 503 else None)
+    assert headers.get("Retry-After") == (
+        "90" if fault.retry_after else "1" if code == 503 else None
+    )
     own = [record for record in caplog.records if record.name == "shop.cards"]
     assert len(own) == 1
     for secret in (perfectpay_sandbox.api_key, card_id):

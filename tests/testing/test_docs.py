@@ -4,14 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from perfectpay_async.testing import plugin
+from tests.documentation import examples_of, text_of
 
-PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text("utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PAGE = text_of("docs/testing.md")
+EXAMPLES = examples_of("docs/testing.md")
 SCOPE = "asyncio_default_fixture_loop_scope=function"
 AUTO = ["-p", "no:anyio", "-o", "asyncio_mode=auto", "-o", SCOPE]
 ANYIO = ["-p", "no:asyncio"]
