@@ -344,7 +344,7 @@ def plant(body: Any, path: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(("path", "value", "rule"), WRONG)
-def test_a_wrong_type_is_refused_with_its_path_and_never_its_value(  # noqa: PLR0917
+def test_a_wrong_type_is_refused_with_its_path_and_never_its_value(
     path: str,
     value: object,
     rule: str,
