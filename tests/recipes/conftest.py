@@ -72,7 +72,7 @@ def litestar(customer_id: str) -> Shop:
     from litestar import Request
     from litestar.exceptions import NotAuthorizedException
 
-    async def current_customer(request: Request) -> str:
+    async def current_customer(request: Request[Any, Any, Any]) -> str:
         if not _is_mine(request):
             raise NotAuthorizedException
         return customer_id
