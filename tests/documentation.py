@@ -19,6 +19,7 @@ RECIPES = "examples/recipes/"
 # Each of these tests takes its examples from `examples_of`, all of them.
 RUN_ELSEWHERE = {
     "README.md": "tests/test_readme.py",
+    "docs/account-page.md": "tests/examples/account_page/test_docs_page.py",
     "docs/index.md": "tests/test_readme.py",
     "docs/observability.md": "tests/otel/test_docs.py",
     "docs/testing.md": "tests/testing/test_docs.py",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import httpx
 import pytest
 
 from examples.account_page import guard, words
 from examples.account_page.words import Action, Result, code_of, notice_of
 from perfectpay_async.sandbox import Fault
+from tests.documentation import examples_of
 
-PAGE = Path(__file__).parents[3] / "docs" / "account-page.md"
 CUSTOMER = "cus_ida_brook"
 SESSION = "a" * 43
 EXPIRY = {"month": "03", "year": "2095"}
@@ -22,7 +19,7 @@ EXPIRY = {"month": "03", "year": "2095"}
 async def shop(perfectpay_env, monkeypatch):
     """A browser that is signed in to the FastAPI application."""
     monkeypatch.setenv("FORM_SECRET", "73" * 32)
-    (source,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    (source,) = examples_of("docs/account-page.md")
     names = {"__name__": "shop", "session_of": lambda: (SESSION, CUSTOMER)}
     exec(compile(source, "account-page.md", "exec"), names)
     app = names["app"]
