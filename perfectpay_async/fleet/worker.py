@@ -1,0 +1,259 @@
+"""`FleetWorker`: runs chunks, whatever queue they come from."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+from perfectpay_async.bulk import BulkRun, InputRefused
+from perfectpay_async.bulk.report import Counts
+from perfectpay_async.bulk.rows import Row
+from perfectpay_async.bulk.settings import CONCURRENCY, RATE
+from perfectpay_async.client import PerfectPay
+from perfectpay_async.errors import PerfectPayError
+
+from .errors import LedgerAway, LedgerError, SessionLost
+from .ledger import WorkerLedger
+from .locations import read_range
+from .messages import ChunkMessage
+from .pace import RatePool, WorkerPace
+from .recorder import ChunkKeeper
+from .records import ChunkReport, Ending, FleetSettings, Taken
+from .session import LEASE, MARGIN, Session
+from .slices import parse_slice
+
+SETTLE: Final = 2.0
+"""Seconds before a chunk of a worker that has just died is gone on with: its last requests may
+still be under way in the server, and there must never be two for one card."""
+GRACE: Final = 10.0
+"""Seconds that rows under way have to end when the worker must stop."""
+
+_INPUT_PATIENCE: Final = 60.0
+_PAUSE: Final = 1.0
+_LOG: Final = logging.getLogger("perfectpay_async.fleet")
+
+
+class FleetWorker:
+    """Runs chunks of fleet jobs; an async context manager.
+
+    It takes part in the fleet for as long as the context is open: it holds a lease in the ledger,
+    and has its share of the rate. One worker in a process, with one client, is enough; it runs any
+    number of chunks at once.
+
+    Args:
+        client: Sends the calls. It is not closed.
+        ledger: Where the account is kept.
+        rate: Most requests per second of the whole fleet, retries included; None for no rate
+            control, for a server of your own, such as the sandbox.
+        concurrency: Rows under way at once, in all chunks together.
+        pool: A rate that all workers draw from, instead of a fixed share for each.
+        lease: Seconds after which the chunks of a worker that is not heard of go to others.
+        margin: Seconds before that in which it sends nothing more: the client's `attempt_timeout`.
+
+    Example:
+        >>> async def main(client, ledger, messages):
+        ...     async with FleetWorker(client, ledger, rate=40) as worker:
+        ...         async for message in messages:
+        ...             report = await worker.run_chunk(message)
+    """
+
+    def __init__(
+        self,
+        client: PerfectPay,
+        ledger: WorkerLedger,
+        *,
+        rate: float | None = RATE,
+        concurrency: int = CONCURRENCY,
+        pool: RatePool | None = None,
+        lease: float = LEASE,
+        margin: float = MARGIN,
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._session = Session(ledger, rate=rate, lease=lease, margin=margin)
+        self._concurrency = concurrency
+        self._pool = pool
+        self._pace: WorkerPace | None = None
+        self._works: set[_ChunkWork] = set()
+        self._drained = asyncio.Event()
+
+    @property
+    def session(self) -> Session:
+        """Its lease and its share of the rate."""
+        return self._session
+
+    async def __aenter__(self) -> Self:
+        await self._session.__aenter__()
+        self._pace = WorkerPace(self._session, self._concurrency, self._pool)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._session.__aexit__(kind, error, traceback)
+
+    def drain(self, grace: float = GRACE) -> None:
+        """Begin no more rows, and give the chunks back.
+
+        Args:
+            grace: Seconds that rows under way have to end; then they are abandoned, and run again
+                by another worker.
+        """
+        self._drained.set()
+        for work in self._works:
+            work.run.stop(grace)
+
+    async def run_chunk(self, message: ChunkMessage) -> ChunkReport:
+        """Run the rows of a chunk that have not ended yet.
+
+        It may be called for one chunk as often as a queue delivers its message, here and
+        elsewhere: only one worker has the chunk at a time. It waits while the ledger is away.
+
+        Args:
+            message: Says which.
+
+        Returns:
+            What became of it, and with it what is to be done with the message.
+
+        Raises:
+            LedgerError: The ledger cannot be used any more.
+        """
+        rows: list[Row] | None = None
+        while not self._drained.is_set():
+            try:
+                taken = await self._take(message)
+                if isinstance(taken, Ending):
+                    return ChunkReport(message=message, ending=taken)
+                if rows is None:
+                    rows = await self._read(taken)
+                report = await self._work_on(message, taken, rows)
+            except (SessionLost, LedgerAway) as error:
+                _LOG.warning("chunk %d of job %s: %s", message.chunk, message.job, error.message)
+                await self._wait(_PAUSE)
+                continue
+            if report is not None:
+                return report
+        return ChunkReport(message=message, ending=Ending.RELEASED, reason="the worker drains")
+
+    async def _take(self, message: ChunkMessage) -> Taken | Ending:
+        waiting = asyncio.ensure_future(self._session.id())
+        draining = asyncio.ensure_future(self._drained.wait())
+        try:
+            await asyncio.wait([waiting, draining], return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                return Ending.RELEASED
+            return await self._ledger.take(waiting.result(), message)
+        finally:
+            for future in (waiting, draining):
+                future.cancel()
+                with suppress(asyncio.CancelledError, LedgerError):
+                    await future
+
+    async def _read(self, taken: Taken) -> list[Row] | None:
+        """Return the rows of a chunk; None when the input cannot be read, or is another one."""
+        end = asyncio.get_running_loop().time() + _INPUT_PATIENCE
+        while True:
+            try:
+                return await asyncio.to_thread(_read_rows, taken)
+            except InputRefused as error:
+                await self._ledger.stop_job(taken.job.facts.id, type(error).__name__, error.message)
+                return None
+            except OSError as error:
+                _LOG.warning("the input cannot be read: %s", error.strerror)
+                if asyncio.get_running_loop().time() >= end or self._drained.is_set():
+                    return None
+            await self._wait(_PAUSE)
+
+    async def _work_on(
+        self, message: ChunkMessage, taken: Taken, rows: Sequence[Row] | None
+    ) -> ChunkReport | None:
+        """Run the open rows; return None when the chunk is to be taken anew."""
+        if rows is None:
+            await self._ledger.release(taken, "the input cannot be read, or was changed")
+            return ChunkReport(message=message, ending=Ending.RELEASED, reason="no input")
+        if taken.from_dead:
+            await self._wait(SETTLE)
+        settings = taken.job.settings
+        work = _ChunkWork(self._run(taken, rows, settings))
+        key = (taken.job.facts.id, taken.slice.number, taken.fence)
+        self._works.add(work)
+        self._session.begin(key, work)
+        try:
+            async with work.run:
+                if self._drained.is_set():
+                    work.run.stop()
+        finally:
+            self._works.discard(work)
+            self._session.end(key)
+        return await self._settle(message, taken, work)
+
+    def _run(self, taken: Taken, rows: Sequence[Row], settings: FleetSettings) -> BulkRun:
+        return self._client.bulk.expiry_run(
+            rows,
+            job=ChunkKeeper(self._ledger, taken),
+            pace=self._pace,
+            rate=None,
+            concurrency=self._concurrency,
+            attempts=settings.attempts,
+            deadline=settings.deadline,
+            only_forward=settings.only_forward,
+            stops=settings.stops,
+        )
+
+    async def _settle(
+        self, message: ChunkMessage, taken: Taken, work: _ChunkWork
+    ) -> ChunkReport | None:
+        counts: Counts = dict(taken.state.counts)
+        if taken.state.complete:
+            return ChunkReport(message=message, ending=Ending.DONE, counts=counts)
+        reason = work.run.report.stopped_by
+        if isinstance(reason, LedgerError):
+            return None
+        if reason is None and not work.stopped and not self._drained.is_set():
+            return None  # the lease ended in between: some rows were not begun
+        ending = Ending.RELEASED
+        if reason is not None:
+            ending = Ending.STOPPED
+            job = taken.job.facts.id
+            await self._ledger.stop_job(job, type(reason).__name__, reason.message)
+        elif work.stopped:
+            ending = Ending.STOPPED
+        said = "the worker drains" if reason is None else reason.message
+        await self._ledger.release(taken, said)
+        return ChunkReport(message=message, ending=ending, counts=counts, reason=said)
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._drained.wait()
+
+
+class _ChunkWork:
+    """A run over one chunk, as the session sees it."""
+
+    def __init__(self, run: BulkRun) -> None:
+        self.run: BulkRun = run
+        self.stopped = False
+        self._lost: PerfectPayError | None = None
+
+    def lose(self, error: LedgerError) -> None:
+        if self._lost is None:
+            self._lost = error
+            self.run.halt(error)
+
+    def stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self.run.stop()
+
+
+def _read_rows(taken: Taken) -> list[Row]:
+    chunk, settings = taken.slice, taken.job.settings
+    return parse_slice(read_range(settings.location, chunk.start, chunk.stop), chunk, settings)
