@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "methods": "Look at and change saved payment methods, one call each.",
     "customers": "Look at and change customers, one call each.",
     "bulk": "Work on many cards at once.",
+    "fleet": "Work on many cards at once with many workers.",
     "doctor": "Check key, host, network and clock, and say what to do.",
 }
 

@@ -131,7 +131,7 @@ class Ledger(WorkerLedger, Protocol):
     async def to_enqueue(
         self, job: FleetJob, *, window: int, stale: float | None
     ) -> list[ChunkMessage]:
-        """Return messages for chunks that no live worker has, and note that they are sent.
+        """Return messages for chunks that no live worker has.
 
         Args:
             job: Their job.
@@ -139,6 +139,9 @@ class Ledger(WorkerLedger, Protocol):
             stale: A message that was not taken for so many seconds is lost; None for never.
         """
         ...
+
+    async def note_sent(self, job: str, chunk: int) -> None:
+        """Note that the message about a chunk is in the queue, unless a worker has it already."""
 
     async def bury(self, job: str, chunk: int, note: str) -> None:
         """Give a chunk up that is not done."""
@@ -152,6 +155,10 @@ class Ledger(WorkerLedger, Protocol):
 
     async def chunks(self, job: str, after: int) -> list[tuple[ChunkState, bytes]]:
         """Return the state and the fingerprint of up to 1,000 chunks, after that number."""
+        ...
+
+    async def dead_chunks(self, job: str) -> list[tuple[int, str]]:
+        """Return the numbers of up to 1,000 chunks that were given up, and why."""
         ...
 
     async def close(self) -> None:

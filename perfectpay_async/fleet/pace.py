@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from perfectpay_async.bulk.pace import Pace
 from perfectpay_async.bulk.updates import RunEnded
@@ -14,7 +15,22 @@ from .session import Session
 
 
 class RatePool(Protocol):
-    """One rate for all workers together."""
+    """One rate for all workers together; an async context manager.
+
+    Attributes:
+        share: The part of it that this worker brings in, in requests per second.
+    """
+
+    share: float
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
     async def grant(self, deadline: float) -> None:
         """Wait until one more request may be sent.
@@ -50,7 +66,9 @@ class WorkerPace:
         return self._pace is None or self._pace.gate_open
 
     def change_share(self, share: float | None) -> None:
-        """Go on at another rate; 0 changes nothing, because nothing is sent then anyway."""
+        """Go on at another rate; at 0 nothing is sent anyway, and None is no control."""
+        if self._pool is not None:
+            self._pool.share = share or 0.0
         if not share:
             return
         # With a pool, it is the pool that says how many: a share may stand unused elsewhere.

@@ -207,7 +207,7 @@ class SqlLedger:
     async def to_enqueue(
         self, job: FleetJob, *, window: int, stale: float | None
     ) -> list[ChunkMessage]:
-        """Return messages for chunks that no live worker has, and note that they are sent."""
+        """Return messages for chunks that no live worker has."""
         free = f"job = $1 AND state = 'open' AND (holder IS NULL OR holder NOT IN ({self._live}))"
         database = self.database
         async with database.transaction():
@@ -222,13 +222,20 @@ class SqlLedger:
                 job.facts.id,
             )
             found = await database.fetch(
-                f"UPDATE fleet_chunk SET queued = {database.now} WHERE job = $1 AND number IN "
-                f"(SELECT number FROM fleet_chunk WHERE {free} AND queued IS NULL "
-                f"ORDER BY number LIMIT $2) RETURNING {_SLICE}",
+                f"SELECT {_SLICE} FROM fleet_chunk WHERE {free} AND queued IS NULL "
+                "ORDER BY number LIMIT $2",
                 *(job.facts.id, max(0, window - waiting)),
             )
-        slices = sorted((_slice(values) for values in found), key=lambda each: each.number)
-        return [job.message(each) for each in slices]
+        return [job.message(_slice(values)) for values in found]
+
+    async def note_sent(self, job: str, chunk: int) -> None:
+        """Note that the message about a chunk is in the queue, unless a worker has it already."""
+        async with self.database.transaction():
+            await self.database.fetch(
+                f"UPDATE fleet_chunk SET queued = {self.database.now} WHERE job = $1 AND "
+                f"number = $2 AND (holder IS NULL OR holder NOT IN ({self._live}))",
+                *(job, chunk),
+            )
 
     async def bury(self, job: str, chunk: int, note: str) -> None:
         """Give a chunk up that is not done."""
@@ -262,6 +269,16 @@ class SqlLedger:
                 *(job, after),
             )
         return [(_state(rest), bytes(mark)) for mark, *rest in found]
+
+    async def dead_chunks(self, job: str) -> list[tuple[int, str]]:
+        """Return the numbers of up to 1,000 chunks that were given up, and why."""
+        async with self.database.transaction():
+            found = await self.database.fetch(
+                "SELECT number, note FROM fleet_chunk WHERE job = $1 AND state = 'dead' "
+                f"ORDER BY number LIMIT {_PAGE}",
+                job,
+            )
+        return [(number, note) for number, note in found]
 
     # Workers
 

@@ -50,6 +50,7 @@ class FleetWorker:
         rate: Most requests per second of the whole fleet, retries included; None for no rate
             control, for a server of your own, such as the sandbox.
         concurrency: Rows under way at once, in all chunks together.
+        chunks: Chunks that it will be given at once.
         pool: A rate that all workers draw from, instead of a fixed share for each.
         lease: Seconds after which the chunks of a worker that is not heard of go to others.
         margin: Seconds before that in which it sends nothing more: the client's `attempt_timeout`.
@@ -68,6 +69,7 @@ class FleetWorker:
         *,
         rate: float | None = RATE,
         concurrency: int = CONCURRENCY,
+        chunks: int = 1,
         pool: RatePool | None = None,
         lease: float = LEASE,
         margin: float = MARGIN,
@@ -76,6 +78,7 @@ class FleetWorker:
         self._ledger = ledger
         self._session = Session(ledger, rate=rate, lease=lease, margin=margin)
         self._concurrency = concurrency
+        self._chunks = chunks
         self._pool = pool
         self._pace: WorkerPace | None = None
         self._works: set[_ChunkWork] = set()
@@ -88,6 +91,8 @@ class FleetWorker:
 
     async def __aenter__(self) -> Self:
         await self._session.__aenter__()
+        if self._pool is not None:
+            await self._pool.__aenter__()
         self._pace = WorkerPace(self._session, self._concurrency, self._pool)
         return self
 
@@ -97,6 +102,8 @@ class FleetWorker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._pool is not None:
+            await self._pool.__aexit__(kind, error, traceback)
         await self._session.__aexit__(kind, error, traceback)
 
     def drain(self, grace: float = GRACE) -> None:
@@ -200,7 +207,7 @@ class FleetWorker:
             job=ChunkKeeper(self._ledger, taken),
             pace=self._pace,
             rate=None,
-            concurrency=self._concurrency,
+            concurrency=max(1, self._concurrency // self._chunks),
             attempts=settings.attempts,
             deadline=settings.deadline,
             only_forward=settings.only_forward,

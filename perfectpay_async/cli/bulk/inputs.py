@@ -178,7 +178,7 @@ def input_options(command: Callable[..., int]) -> Callable[..., int]:
         "--map",
         "names",
         metavar="COLUMN=NAME,...",
-        callback=_parse_names,
+        callback=parse_names,
         help=f"Names of columns in FILE, for any of {', '.join(COLUMNS)}.",
     )
     @click.option(
@@ -241,9 +241,10 @@ def _opened(file: str) -> Generator[BinaryIO]:
         yield stream
 
 
-def _parse_names(
+def parse_names(
     _context: click.Context, _parameter: click.Parameter, value: str | None
 ) -> dict[str, str]:
+    """Return the names of columns that an option says."""
     names: dict[str, str] = {}
     for pair in value.split(",") if value is not None else []:
         column, equals, name = (part.strip() for part in pair.partition("="))

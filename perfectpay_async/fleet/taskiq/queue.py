@@ -1,0 +1,132 @@
+"""The queue as the coordinator sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+from aio_pika.exceptions import AMQPError, QueueEmpty
+from taskiq.exceptions import TaskiqError
+from yarl import URL
+
+from perfectpay_async.fleet.errors import FleetError, MessageNotUnderstood
+from perfectpay_async.fleet.messages import ChunkMessage
+
+from .broker import TASK, FleetBroker, parse_body
+
+_PATIENCE: Final = 10.0
+
+
+class RabbitQueue:
+    """Sends messages about chunks, and looks after the dead ones; an async context manager.
+
+    Args:
+        url: Where RabbitMQ is.
+        address: Root of the API that the jobs are for.
+
+    Raises:
+        ConfigurationError: `url` is none.
+    """
+
+    def __init__(self, url: str, address: URL) -> None:
+        self._broker = FleetBroker(url, address)
+
+        @self._broker.task(task_name=TASK)
+        async def chunk(_message: dict[str, Any]) -> None:
+            raise NotImplementedError  # the workers have the one that does it
+
+        self._task = chunk
+        self._started = False
+
+    async def __aenter__(self) -> Self:
+        async with _reachable():
+            await self._broker.startup()
+        self._started = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._started:
+            try:
+                async with _reachable():
+                    await self._broker.shutdown()
+            except FleetError:
+                return  # it has gone already
+
+    async def send(self, message: ChunkMessage) -> None:
+        """Send a message, and return when the broker has it on its disk."""
+        async with _reachable():
+            await self._task.kiq(message.to_json())
+
+    async def waiting(self) -> int:
+        """Return how many messages no worker has been given."""
+        return await self._count(self._broker.queue)
+
+    async def dead_letters(self) -> int:
+        """Return how many messages are in the dead-letter queue."""
+        return await self._count(self._broker.dead_queue)
+
+    async def take_dead_letters(self, job: str) -> list[ChunkMessage]:
+        """Take the messages of a job out of the dead-letter queue, and leave all others there."""
+        if not await self.dead_letters():
+            return []
+        found: list[ChunkMessage] = []
+        others: list[AbstractIncomingMessage] = []
+        async with _reachable(), self._channel() as channel:
+            queue = await channel.get_queue(self._broker.dead_queue, ensure=False)
+            while (letter := await _next(queue)) is not None:
+                message = _understood(letter)
+                if message is None or message.job != job:
+                    others.append(letter)
+                    continue
+                await letter.ack()
+                found.append(message)
+            for letter in others:
+                await letter.nack(requeue=True)
+        return found
+
+    async def _count(self, name: str) -> int:
+        async with _reachable(), self._channel() as channel:
+            queue = await channel.declare_queue(name, passive=True)
+            return queue.declaration_result.message_count or 0
+
+    @asynccontextmanager
+    async def _channel(self) -> AsyncGenerator[AbstractChannel]:
+        if self._broker.write_conn is None:
+            raise FleetError("the broker is not connected")
+        async with self._broker.write_conn.channel() as channel:
+            yield channel
+
+
+async def _next(queue: AbstractQueue) -> AbstractIncomingMessage | None:
+    try:
+        return await queue.get(timeout=_PATIENCE)
+    except QueueEmpty:
+        return None
+
+
+def _understood(letter: AbstractIncomingMessage) -> ChunkMessage | None:
+    try:
+        return ChunkMessage.from_json(parse_body(letter.body).args[0])
+    except (MessageNotUnderstood, IndexError):
+        return None
+
+
+@asynccontextmanager
+async def _reachable() -> AsyncGenerator[None]:
+    """Turn what the broker's client says into one sentence, and wait for it only so long."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            yield
+    except (AMQPError, TaskiqError, OSError, RuntimeError, TimeoutError) as error:
+        # Its message may quote the address, and with it the password.
+        cause = error.__cause__ or error
+        raise FleetError(f"the broker cannot be reached ({type(cause).__name__})") from None
