@@ -17,7 +17,7 @@ from tests.fleet.servers import Postgres, RabbitMq, Redis, Server
 
 Begin = Callable[..., Awaitable[FleetJob]]
 
-_DATABASES = itertools.count(1)
+_SCHEMAS = itertools.count(1)
 
 
 def _started(kind: type[Server]) -> Iterator[Server]:
@@ -42,15 +42,15 @@ def redis_server() -> Iterator[Server]:
     yield from _started(Redis)
 
 
-async def new_database(server: Postgres) -> str:
-    """Make an empty database, and return its address."""
-    name = f"fleet_{next(_DATABASES)}"
+async def new_ledger(server: Postgres) -> str:
+    """Make an empty place for a ledger, and return its address."""
+    name = f"fleet_{next(_SCHEMAS)}"
     connection = await asyncpg.connect(server.url)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        await connection.execute(f"CREATE SCHEMA {name}")
     finally:
         await connection.close()
-    return server.url.replace("/postgres", f"/{name}")
+    return f"{server.url}?search_path={name}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -58,7 +58,7 @@ async def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty ledger, of each kind."""
     if request.param == "sqlite":
         return str(tmp_path / "fleet.db")
-    return await new_database(request.getfixturevalue("postgres"))
+    return await new_ledger(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
@@ -95,16 +95,25 @@ async def client(sandbox: Sandbox) -> AsyncIterator[PerfectPay]:
 
 
 @pytest.fixture
-def begin(sandbox: Sandbox, ledger: Ledger, tmp_path: Path) -> Begin:
+def write_input(tmp_path: Path) -> Callable[[list[str]], str]:
+    """Writes a file that gives cards a new expiry."""
+
+    def write(cards: list[str]) -> str:
+        path = tmp_path / "cards.csv"
+        lines = "".join(f"{card},12,31\n" for card in cards)
+        path.write_text(f"payment_method_id,exp_month,exp_year\n{lines}")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def begin(sandbox: Sandbox, ledger: Ledger, write_input: Callable[[list[str]], str]) -> Begin:
     """Makes a job on a new file of so many cards, all of which the sandbox knows."""
 
     async def make(cards: int, *, supersede: bool = False, **settings: object) -> FleetJob:
-        path = tmp_path / "cards.csv"
-        ids = sandbox.seed_cards(cards)
-        path.write_text(
-            "payment_method_id,exp_month,exp_year\n" + "".join(f"{each},12,31\n" for each in ids)
-        )
-        plan = plan_job(FleetSettings(location=str(path), format="csv", **settings))
+        path = write_input(sandbox.seed_cards(cards))
+        plan = plan_job(FleetSettings(location=path, format="csv", **settings))
         return await enter_job(ledger, plan, URL(sandbox.url), supersede=supersede)
 
     return make

@@ -30,7 +30,7 @@ def free_port() -> int:
         return port
 
 
-class ServerMissing(Exception):
+class ServerMissingError(Exception):
     """The server is not installed; the message says what to install."""
 
 
@@ -83,7 +83,7 @@ class Server:
         """Start it, and wait until it answers. Also after `kill`: it finds its files again."""
         program = self._program()
         if program is None:
-            raise ServerMissing(self.missing())
+            raise ServerMissingError(self.missing())
         with self._log.open("ab") as log:
             self._said_before = log.tell()
             self._process = subprocess.Popen(
@@ -176,7 +176,7 @@ class Postgres(Server):
             shutil.chown(self.directory, "postgres", "postgres")
         program = self._program()
         if program is None:
-            raise ServerMissing(self.missing())
+            raise ServerMissingError(self.missing())
         initdb = Path(program).with_name("initdb")
         subprocess.run(
             self._as_user(
