@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from benchmarks.fleet_world import COMMAND, Fleet, fleet
+from tests.fleet.world import COMMAND, Fleet, fleet
 from tests.fleet.servers import Postgres, RabbitMq
 
 LEASE = 30.0

@@ -61,6 +61,13 @@ class WorkerLedger(Protocol):
         """
         ...
 
+    async def start(self, taken: Taken) -> None:
+        """Note that the work on a taken chunk begins, in case it does not end.
+
+        Raises:
+            SessionLost: Another worker has taken it since.
+        """
+
     async def save(
         self,
         taken: Taken,

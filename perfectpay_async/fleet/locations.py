@@ -80,6 +80,7 @@ def _range(url: str, start: int, stop: int) -> bytes:
         with cast("HTTPResponse", urlopen(request, timeout=_PATIENCE)) as answer:  # noqa: S310
             status, body = answer.status, answer.read(stop - start)
     except HTTPError as error:
+        error.close()
         if error.code == _BEYOND:
             return b""
         # Without the address, whose query may be a secret.

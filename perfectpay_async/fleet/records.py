@@ -193,6 +193,7 @@ class Taken:
         retried: Rows of it that needed more than one.
         from_dead: Whether it was taken from a worker that has just died, whose last requests may
             still be under way in the server.
+        suspect: Whether it may be what ended its workers: it is to be run alone.
     """
 
     job: FleetJob
@@ -202,6 +203,7 @@ class Taken:
     requests: int = 0
     retried: int = 0
     from_dead: bool = False
+    suspect: bool = False
 
 
 class Ending(StrEnum):

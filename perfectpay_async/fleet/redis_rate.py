@@ -98,7 +98,7 @@ class RedisRate:
         self.share: float = 0.0
         self.pooled: bool = False
         self._member = uuid.uuid4().hex
-        prefix = f"perfectpay:fleet:{address.authority}"
+        prefix = f"perfectpay:fleet:{address.origin()}"
         self._keys = [f"{prefix}:schedule", f"{prefix}:members", f"{prefix}:shares"]
         self._permits: deque[float] = deque()
         self._rate = 1.0

@@ -51,7 +51,7 @@ MIGRATIONS: Final = (
         retried INTEGER NOT NULL DEFAULT 0,
         holder TEXT,             -- the worker that has it
         fence INTEGER NOT NULL DEFAULT 0,   -- how often it was taken
-        futile INTEGER NOT NULL DEFAULT 0,  -- how often of late, without a row that ended
+        futile INTEGER NOT NULL DEFAULT 0,  -- how often begun since a row of it ended
         queued DOUBLE PRECISION, -- when its message was sent, NULL once it is taken
         note TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (job, number)

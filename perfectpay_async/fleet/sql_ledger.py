@@ -34,7 +34,10 @@ Problem: TypeAlias = tuple[int, RowResult, float]
 """A result that is not ok: position in the input, the result, and when it ended."""
 
 MAX_FUTILE: Final = 5
-"""A chunk that was taken so often, without a row of it that ended, is given up."""
+"""A chunk that was begun so often, without a row of it that ended, is given up."""
+SUSPECT: Final = 2
+"""A chunk that was begun so often in vain is run alone: it may be another one that ended the
+worker, and that one is not to be blamed on its neighbours."""
 
 _FORGET: Final = 86_400.0
 _PAGE: Final = 1_000
@@ -372,7 +375,7 @@ class SqlLedger:
             if refused := await self._refuse(worker, job, key, holder, futile):
                 return refused
             await database.fetch(
-                "UPDATE fleet_chunk SET holder = $3, fence = fence + 1, futile = futile + 1 "
+                "UPDATE fleet_chunk SET holder = $3, fence = fence + 1 "
                 "WHERE job = $1 AND number = $2",
                 *(*key, worker),
             )
@@ -384,7 +387,19 @@ class SqlLedger:
             requests=requests,
             retried=retried,
             from_dead=holder is not None,
+            suspect=futile >= SUSPECT,
         )
+
+    async def start(self, taken: Taken) -> None:
+        """Note that the work on a taken chunk begins, in case it does not end."""
+        async with self.database.transaction():
+            found = await self.database.fetch(
+                "UPDATE fleet_chunk SET futile = futile + 1 WHERE job = $1 AND number = $2 "
+                "AND fence = $3 RETURNING number",
+                *(taken.job.facts.id, taken.slice.number, taken.fence),
+            )
+        if not found:
+            raise SessionLost("another worker has taken the chunk")
 
     async def save(
         self,
@@ -451,7 +466,7 @@ class SqlLedger:
             await database.fetch(
                 "UPDATE fleet_chunk SET state = 'dead', holder = NULL, note = $3 "
                 "WHERE job = $1 AND number = $2",
-                *(*key, f"taken {futile} times, and no row of it ended"),
+                *(*key, f"begun {futile} times, and no row of it ended"),
             )
             return Ending.DEAD
         await self._must_be_live(worker)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,7 +14,6 @@ from perfectpay_async.bulk.report import Counts
 from perfectpay_async.bulk.rows import Row
 from perfectpay_async.bulk.settings import CONCURRENCY, RATE
 from perfectpay_async.client import PerfectPay
-from perfectpay_async.errors import PerfectPayError
 
 from .errors import LedgerAway, LedgerError, SessionLost
 from .ledger import WorkerLedger
@@ -50,7 +49,7 @@ class FleetWorker:
         rate: Most requests per second of the whole fleet, retries included; None for no rate
             control, for a server of your own, such as the sandbox.
         concurrency: Rows under way at once, in all chunks together.
-        chunks: Chunks that it will be given at once.
+        chunks: Chunks that are run at once; further ones wait.
         pool: A rate that all workers draw from, instead of a fixed share for each.
         lease: Seconds after which the chunks of a worker that is not heard of go to others.
         margin: Seconds before that in which it sends nothing more: the client's `attempt_timeout`.
@@ -82,6 +81,8 @@ class FleetWorker:
         self._pool = pool
         self._pace: WorkerPace | None = None
         self._works: set[_ChunkWork] = set()
+        self._door = asyncio.Lock()
+        self._places = asyncio.Semaphore(chunks)
         self._drained = asyncio.Event()
 
     @property
@@ -115,7 +116,7 @@ class FleetWorker:
         """
         self._drained.set()
         for work in self._works:
-            work.run.stop(grace)
+            work.end(grace)
 
     async def run_chunk(self, message: ChunkMessage) -> ChunkReport:
         """Run the rows of a chunk that have not ended yet.
@@ -132,15 +133,12 @@ class FleetWorker:
         Raises:
             LedgerError: The ledger cannot be used any more.
         """
-        rows: list[Row] | None = None
         while not self._drained.is_set():
             try:
                 taken = await self._take(message)
                 if isinstance(taken, Ending):
                     return ChunkReport(message=message, ending=taken)
-                if rows is None:
-                    rows = await self._read(taken)
-                report = await self._work_on(message, taken, rows)
+                report = await self._hold(message, taken)
             except (SessionLost, LedgerAway) as error:
                 _LOG.warning("chunk %d of job %s: %s", message.chunk, message.job, error.message)
                 await self._wait(_PAUSE)
@@ -178,28 +176,53 @@ class FleetWorker:
                     return None
             await self._wait(_PAUSE)
 
-    async def _work_on(
-        self, message: ChunkMessage, taken: Taken, rows: Sequence[Row] | None
-    ) -> ChunkReport | None:
-        """Run the open rows; return None when the chunk is to be taken anew."""
-        if rows is None:
-            await self._ledger.release(taken, "the input cannot be read, or was changed")
-            return ChunkReport(message=message, ending=Ending.RELEASED, reason="no input")
-        if taken.from_dead:
-            await self._wait(SETTLE)
-        settings = taken.job.settings
-        work = _ChunkWork(self._run(taken, rows, settings))
+    async def _hold(self, message: ChunkMessage, taken: Taken) -> ChunkReport | None:
+        """Do what is to be done with a taken chunk; return None when it is to be taken anew."""
+        work = _ChunkWork()
         key = (taken.job.facts.id, taken.slice.number, taken.fence)
-        self._works.add(work)
         self._session.begin(key, work)
+        self._works.add(work)
         try:
-            async with work.run:
-                if self._drained.is_set():
-                    work.run.stop()
+            async with self._turn(alone=taken.suspect):
+                return await self._work_on(message, taken, work)
         finally:
             self._works.discard(work)
             self._session.end(key)
-        return await self._settle(message, taken, work)
+
+    @asynccontextmanager
+    async def _turn(self, *, alone: bool) -> AsyncGenerator[None]:
+        """Wait for a place among the chunks that are run at once, or for all of them."""
+        places = self._chunks if alone else 1
+        had = 0
+        try:
+            async with self._door:  # who wants all places is not overtaken
+                while had < places:
+                    await self._places.acquire()
+                    had += 1
+            yield
+        finally:
+            for _ in range(had):
+                self._places.release()
+
+    async def _work_on(
+        self, message: ChunkMessage, taken: Taken, work: _ChunkWork
+    ) -> ChunkReport | None:
+        if work.lost:
+            return None
+        await self._ledger.start(taken)
+        rows = await self._read(taken)
+        if rows is None:
+            said = "the input cannot be read, or was changed"
+            await self._ledger.release(taken, said)
+            return ChunkReport(message=message, ending=Ending.RELEASED, reason=said)
+        if taken.from_dead:
+            await self._wait(SETTLE)
+        run = self._run(taken, rows, taken.job.settings)
+        async with run:
+            work.begin(run)
+            if self._drained.is_set():
+                run.stop()
+        return await self._settle(message, taken, work, run)
 
     def _run(self, taken: Taken, rows: Sequence[Row], settings: FleetSettings) -> BulkRun:
         return self._client.bulk.expiry_run(
@@ -215,12 +238,12 @@ class FleetWorker:
         )
 
     async def _settle(
-        self, message: ChunkMessage, taken: Taken, work: _ChunkWork
+        self, message: ChunkMessage, taken: Taken, work: _ChunkWork, run: BulkRun
     ) -> ChunkReport | None:
         counts: Counts = dict(taken.state.counts)
         if taken.state.complete:
             return ChunkReport(message=message, ending=Ending.DONE, counts=counts)
-        reason = work.run.report.stopped_by
+        reason = run.report.stopped_by
         if isinstance(reason, LedgerError):
             return None
         if reason is None and not work.stopped and not self._drained.is_set():
@@ -243,22 +266,37 @@ class FleetWorker:
 
 
 class _ChunkWork:
-    """A run over one chunk, as the session sees it."""
+    """What is done with one chunk, as the session sees it; the run begins some time later."""
 
-    def __init__(self, run: BulkRun) -> None:
-        self.run: BulkRun = run
+    def __init__(self) -> None:
         self.stopped = False
-        self._lost: PerfectPayError | None = None
+        self.lost: LedgerError | None = None
+        self._run: BulkRun | None = None
+
+    def begin(self, run: BulkRun) -> None:
+        """Begin the run, unless the chunk was lost or stopped meanwhile."""
+        self._run = run
+        if self.lost is not None:
+            run.halt(self.lost)
+        elif self.stopped:
+            run.stop()
 
     def lose(self, error: LedgerError) -> None:
-        if self._lost is None:
-            self._lost = error
-            self.run.halt(error)
+        """Send nothing more."""
+        if self.lost is None:
+            self.lost = error
+            if self._run is not None:
+                self._run.halt(error)
 
-    def stop(self) -> None:
-        if not self.stopped:
-            self.stopped = True
-            self.run.stop()
+    def stop(self, grace: float = GRACE) -> None:
+        """Begin no more rows."""
+        self.stopped = True
+        self.end(grace)
+
+    def end(self, grace: float) -> None:
+        """Begin no more rows, though the job goes on elsewhere."""
+        if self._run is not None:
+            self._run.stop(grace)
 
 
 def _read_rows(taken: Taken) -> list[Row]:

@@ -143,22 +143,31 @@ class TestTaking:
     async def test_a_chunk_that_always_ends_its_worker_is_given_up(
         self, ledger, job, messages, worker
     ):
-        for _ in range(MAX_FUTILE):
+        for begun in range(MAX_FUTILE):
             taken = await ledger.take(worker, messages[0])
             assert isinstance(taken, Taken)
+            assert taken.suspect == (begun >= 2)
+            await ledger.start(taken)
             await ledger.release(taken, "killed")
         assert await ledger.take(worker, messages[0]) is Ending.DEAD
         assert await ledger.take(worker, messages[0]) is Ending.DEAD
         ((number, note),) = await ledger.dead_chunks(job.facts.id)
-        assert (number, note) == (0, "taken 5 times, and no row of it ended")
+        assert (number, note) == (0, "begun 5 times, and no row of it ended")
         assert isinstance(await ledger.take(worker, messages[1]), Taken)  # the rest goes on
         await ledger.reopen_job(job.facts.id)
         assert isinstance(await ledger.take(worker, messages[0]), Taken)
+
+    async def test_who_only_waited_for_its_turn_is_not_blamed(self, ledger, messages, worker):
+        for _ in range(2 * MAX_FUTILE):
+            taken = await ledger.take(worker, messages[0])
+            assert isinstance(taken, Taken)
+            await ledger.release(taken, "killed")
 
     async def test_a_chunk_of_which_rows_end_is_not_given_up(self, ledger, messages, worker):
         for place in range(3 * MAX_FUTILE):
             taken = await ledger.take(worker, messages[0])
             assert isinstance(taken, Taken)
+            await ledger.start(taken)
             taken.state.mark(place, Verdict.OK)
             await ledger.save(taken, taken.state, [], requests=1, retried=0)
             await ledger.release(taken, "killed")
@@ -173,6 +182,8 @@ class TestFencing:
         old.state.mark(0, Verdict.OK)
         with pytest.raises(SessionLost, match="another worker"):
             await ledger.save(old, old.state, [], requests=1, retried=0)
+        with pytest.raises(SessionLost, match="another worker"):
+            await ledger.start(old)
         await ledger.release(old, "")  # nor give away what is not its own
         new.state.mark(1, Verdict.OK)
         await other.save(new, new.state, [], requests=1, retried=0)

@@ -41,7 +41,7 @@ def queue_name(address: URL) -> str:
 
     Workers for a sandbox never see the messages of production, nor those of another version.
     """
-    return f"perfectpay.fleet.{FORM}.{address.authority}"
+    return f"perfectpay.fleet.{FORM}.{str(address.origin()).partition('://')[2]}"
 
 
 class FleetBroker(AioPikaBroker):
