@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 import asyncpg
 
-from tests.fleet.world import COMMAND, Fleet, fleet
 from tests.fleet.servers import Postgres, RabbitMq
+from tests.fleet.world import COMMAND, Fleet, fleet
 
 LEASE = 30.0
 ROWS = {"workers_killed": 200_000, "redelivered": 1_000}

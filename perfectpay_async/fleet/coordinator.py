@@ -57,6 +57,17 @@ class Coordinator:
         """Return as soon as possible. Workers go on with what is in the queue."""
         self._stopping.set()
 
+    async def reopen(self) -> None:
+        """Go on with a job that was stopped, and try the chunks again that were given up.
+
+        Raises:
+            FleetError: The queue cannot be reached.
+            LedgerError: The ledger cannot be used.
+        """
+        job = self.job.facts.id
+        await self._queue.take_dead_letters(job)  # they speak of the time before
+        await self._ledger.reopen_job(job)
+
     async def run(self) -> Progress:
         """Bring all chunks to the workers; return when none is left, or the job was stopped.
 
@@ -93,7 +104,8 @@ class Coordinator:
         if progress.ended or self.job.state is not JobState.OPEN:
             return progress
         for message in await self._queue.take_dead_letters(job):
-            await self._ledger.bury(job, message.chunk, "the broker gave its message up")
+            if message.generation == self.job.facts.generation:
+                await self._ledger.bury(job, message.chunk, "the broker gave its message up")
         lost = await self._queue.waiting() == 0
         messages = await self._ledger.to_enqueue(
             self.job,

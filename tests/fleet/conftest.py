@@ -111,9 +111,9 @@ def write_input(tmp_path: Path) -> Callable[[list[str]], str]:
 def begin(sandbox: Sandbox, ledger: Ledger, write_input: Callable[[list[str]], str]) -> Begin:
     """Makes a job on a new file of so many cards, all of which the sandbox knows."""
 
-    async def make(cards: int, *, supersede: bool = False, **settings: object) -> FleetJob:
+    async def make(cards: int, *, supersede: bool = False) -> FleetJob:
         path = write_input(sandbox.seed_cards(cards))
-        plan = plan_job(FleetSettings(location=path, format="csv", **settings))
+        plan = plan_job(FleetSettings(location=path, format="csv"))
         return await enter_job(ledger, plan, URL(sandbox.url), supersede=supersede)
 
     return make

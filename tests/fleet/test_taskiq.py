@@ -69,10 +69,10 @@ class TestTheTask:
         broker, noted = InMemoryBroker(), Noted()
         task = serving._Task(noted, worker, lambda: None)
 
-        @broker.task(task_name=TASK)
-        async def chunk(message: dict) -> str:
+        async def run(message: dict) -> str:
             return await task.run(message, "id")
 
+        chunk = broker.register_task(run, TASK)
         await broker.startup()
         sent = await chunk.kiq(value)
         result = await sent.wait_result(timeout=5)
@@ -237,7 +237,7 @@ class TestCoordinator:
     async def address(self, postgres):
         return await new_ledger(postgres)
 
-    async def test_a_job_is_seen_through(
+    async def test_a_job_is_seen_through(  # noqa: PLR0917
         self, rabbitmq, client, sandbox, ledger, open_another, begin, monkeypatch
     ):
         for place in ("fleet.slices", "fleet.recorder", "bulk.inspection"):

@@ -203,11 +203,12 @@ async def _submit(plan: Plan, address: URL, broker: str, view: _View, *, superse
 async def _reconcile(name: str, broker: str, view: _View) -> int:
     async with opened_ledger() as ledger:
         job = await ledger.job(name)
-        await ledger.reopen_job(job.facts.id)
-        return await _see_through(ledger, job, broker, view)
+        return await _see_through(ledger, job, broker, view, reopen=True)
 
 
-async def _see_through(ledger: Ledger, job: FleetJob, broker: str, view: _View) -> int:
+async def _see_through(
+    ledger: Ledger, job: FleetJob, broker: str, view: _View, *, reopen: bool = False
+) -> int:
     from perfectpay_async.fleet.taskiq import RabbitQueue
 
     click.echo(f"The job is {job.number}, with {job.facts.rows:,} rows", err=True)
@@ -224,6 +225,8 @@ async def _see_through(ledger: Ledger, job: FleetJob, broker: str, view: _View) 
     console = None if view.quiet else stderr_console()
     async with RabbitQueue(broker, URL(job.facts.host)) as queue:
         coordinator = Coordinator(ledger, queue, job, note)
+        if reopen:
+            await coordinator.reopen()
         with call_on_signals(stop):
             async with show_progress(tally, job.facts.rows, console):
                 progress = await coordinator.run()
