@@ -19,7 +19,7 @@ from collections.abc import Callable
 import asyncpg
 
 from tests.fleet.servers import Postgres, RabbitMq
-from tests.fleet.world import COMMAND, Fleet, fleet
+from tests.fleet.world import Fleet, fleet
 
 LEASE = 30.0
 ROWS = {"workers_killed": 200_000, "redelivered": 1_000}
@@ -108,22 +108,10 @@ def redelivered(world: World) -> None:
     submitted = made.submit()
     world.at(0.2)
     made.start_worker("--rate", "off")
-    while not _is_idle(world):
-        time.sleep(0.05)
+    made.await_workers(2)
     taken = kill_and_await_takeover(world, first)
     world.finish(submitted)
     world.show(submitted, f"its chunk was taken by the idle worker after {taken:.2f} s")
-
-
-def _is_idle(world: World) -> bool:
-    """Return whether a second worker has come."""
-    found = subprocess.run(
-        [*COMMAND, "fleet", "status", "--json"],
-        env=world.fleet.environment,
-        check=True,
-        capture_output=True,
-    )
-    return len(json.loads(found.stdout)["workers"]) > 1
 
 
 def broker_restarted(world: World) -> None:

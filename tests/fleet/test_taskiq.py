@@ -70,7 +70,7 @@ class TestTheTask:
         task = serving._Task(noted, worker, lambda: None)
 
         async def run(message: dict) -> str:
-            return await task.run(message, "id")
+            return str(await task.run(message, "id"))
 
         chunk = broker.register_task(run, TASK)
         await broker.startup()

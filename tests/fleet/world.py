@@ -7,6 +7,7 @@ ledger is the evidence: it does not depend on anything that the fleet says of it
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -170,6 +171,8 @@ class Fleet:
         self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         self.environment["PERFECTPAY_STATE_DIR"] = str(self.directory / "jobs")
         self.input = self.directory / "cards.csv"
+        self.rate = "off"
+        self.workers: list[subprocess.Popen[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def write_input(self, cards: Sequence[str]) -> None:
@@ -197,6 +200,21 @@ class Fleet:
 
     def submit(self, *arguments: str) -> subprocess.Popen[bytes]:
         return self.start("fleet", "submit", str(self.input), "--quiet", "--json", *arguments)
+
+    def await_workers(self, count: int, patience: float = 60.0) -> None:
+        """Wait until so many workers are known to the ledger."""
+        end = time.monotonic() + patience
+        while True:
+            found = subprocess.run(
+                [*COMMAND, "fleet", "status", "--json"],
+                env=self.environment,
+                check=True,
+                capture_output=True,
+            )
+            if len(json.loads(found.stdout)["workers"]) >= count:
+                return
+            if time.monotonic() > end:
+                raise TimeoutError(f"no {count} workers in {patience} s")
 
     def output(self, process: subprocess.Popen[bytes]) -> str:
         place = self._processes.index(process)

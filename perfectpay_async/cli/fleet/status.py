@@ -79,25 +79,22 @@ def _state(job: FleetJob, progress: Progress) -> str:
 
 
 def _tables(found: list[tuple[FleetJob, Progress]], workers: list[WorkerEntry]) -> Group:
-    jobs = Table("job", "state", "input", "host", box=None)
-    headings = ("rows", "ok", "failed", "remaining", "chunks", "done", "running", "queued", "dead")
-    for heading in headings:
+    jobs = Table("job", "state", "input", box=None)
+    for heading in ("rows", "ok", "failed", "left", "chunks"):
         jobs.add_column(heading, justify="right")
+    jobs.add_column("of these")
     for job, progress in found:
+        chunks = {"running": progress.running, "queued": progress.queued, "dead": progress.dead}
         jobs.add_row(
             str(job.number),
             _state(job, progress),
             job.facts.input,
-            job.facts.host,
             f"{progress.rows:,}",
             f"{progress.counts[Verdict.OK]:,}",
             f"{progress.problem_count:,}",
             f"{progress.rows - progress.finished:,}",
-            f"{progress.chunks:,}",
-            f"{progress.done:,}",
-            f"{progress.running:,}",
-            f"{progress.queued:,}",
-            f"{progress.dead:,}",
+            f"{progress.done:,}/{progress.chunks:,}",
+            ", ".join(f"{count:,} {name}" for name, count in chunks.items() if count),
         )
     people = Table("worker", "version", box=None)
     people.add_column("share", justify="right")
