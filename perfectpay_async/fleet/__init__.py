@@ -5,10 +5,12 @@ coordinator loses nothing. This package is what every queue needs; `perfectpay_a
 is a complete fleet on taskiq and RabbitMQ.
 """
 
+from .coordinator import Coordinator
 from .errors import FleetError, LedgerAway, LedgerError, MessageNotUnderstood, SessionLost
 from .ledger import Ledger, WorkerLedger, open_ledger
 from .messages import ChunkMessage
 from .planning import Plan, enter_job, plan_job
+from .queues import ChunkQueue, SendingQueue
 from .records import (
     ChunkReport,
     ChunkSlice,
@@ -24,8 +26,10 @@ from .worker import FleetWorker
 
 __all__ = [
     "ChunkMessage",
+    "ChunkQueue",
     "ChunkReport",
     "ChunkSlice",
+    "Coordinator",
     "Ending",
     "FleetError",
     "FleetJob",
@@ -38,6 +42,7 @@ __all__ = [
     "MessageNotUnderstood",
     "Plan",
     "Progress",
+    "SendingQueue",
     "SessionLost",
     "WorkerEntry",
     "WorkerFacts",
