@@ -14,7 +14,7 @@ from perfectpay_async.bulk import JobFacts, JobRefused, RowResult
 from perfectpay_async.bulk.chunks import CHUNK_ROWS, Bitmap
 from perfectpay_async.bulk.jobs import RunRecord, Sample
 from perfectpay_async.bulk.jobs.records import ChunkState
-from perfectpay_async.bulk.report import NO_PROBLEM, Counts
+from perfectpay_async.bulk.report import FAILED, NO_PROBLEM, Counts
 from perfectpay_async.bulk.rows import Place, Rows
 from perfectpay_async.errors import PerfectPayError
 
@@ -37,6 +37,7 @@ class ChunkRecorder:
     Args:
         ledger: Where to.
         taken: The chunk; its state is that of the ledger, and is kept up to date here.
+        leased: Returns whether the lease still runs.
         on_failure: Called when another worker has the chunk, or the ledger cannot be used.
     """
 
@@ -44,10 +45,12 @@ class ChunkRecorder:
         self,
         ledger: WorkerLedger,
         taken: Taken,
+        leased: Callable[[], bool],
         on_failure: Callable[[PerfectPayError], None],
     ) -> None:
         self._ledger = ledger
         self._taken = taken
+        self._leased = leased
         self._on_failure = on_failure
         self._first = taken.slice.number * CHUNK_ROWS
         self._requests = self._retried = 0
@@ -61,7 +64,13 @@ class ChunkRecorder:
         self._task = asyncio.create_task(self._keep_saving())
 
     def put(self, position: int, result: RowResult) -> None:
-        """Take the result of the row at that position of the input."""
+        """Take the result of the row at that position of the input.
+
+        What failed without a lease is run again: the process was frozen, perhaps, and its requests
+        ran out of time.
+        """
+        if result.verdict in FAILED and not self._leased():
+            return
         self._taken.state.mark(position - self._first, result.verdict)
         if result.verdict not in NO_PROBLEM:
             self._problems.append((position, result, time.time()))
@@ -165,11 +174,13 @@ class ChunkKeeper:
     Args:
         ledger: Where it is.
         taken: The chunk.
+        leased: Returns whether the lease still runs.
     """
 
-    def __init__(self, ledger: WorkerLedger, taken: Taken) -> None:
+    def __init__(self, ledger: WorkerLedger, taken: Taken, leased: Callable[[], bool]) -> None:
         self._ledger = ledger
         self._taken = taken
+        self._leased = leased
 
     @property
     def facts(self) -> JobFacts:
@@ -202,7 +213,7 @@ class ChunkKeeper:
 
     def begin(self, on_failure: Callable[[PerfectPayError], None]) -> ChunkRecorder:
         """Begin a run."""
-        return ChunkRecorder(self._ledger, self._taken, on_failure)
+        return ChunkRecorder(self._ledger, self._taken, self._leased, on_failure)
 
     def remaining(self, rows: Rows) -> _OpenRows:
         """Return the rows that have not ended yet."""

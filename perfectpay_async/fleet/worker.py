@@ -227,7 +227,7 @@ class FleetWorker:
     def _run(self, taken: Taken, rows: Sequence[Row], settings: FleetSettings) -> BulkRun:
         return self._client.bulk.expiry_run(
             rows,
-            job=ChunkKeeper(self._ledger, taken),
+            job=ChunkKeeper(self._ledger, taken, lambda: self._session.may_send),
             pace=self._pace,
             rate=None,
             concurrency=max(1, self._concurrency // self._chunks),
@@ -244,8 +244,8 @@ class FleetWorker:
         if taken.state.complete:
             return ChunkReport(message=message, ending=Ending.DONE, counts=counts)
         reason = run.report.stopped_by
-        if isinstance(reason, LedgerError):
-            return None
+        if isinstance(reason, LedgerError) or not self._session.may_send:
+            return None  # a process that was frozen has failures that say nothing about the job
         if reason is None and not work.stopped and not self._drained.is_set():
             return None  # the lease ended in between: some rows were not begun
         ending = Ending.RELEASED

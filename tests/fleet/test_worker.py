@@ -158,6 +158,26 @@ class TestLosingTheLease:
             await asyncio.sleep(0.5)
             assert len(sandbox.ledger.requests) == sent
 
+    async def test_what_fails_in_a_worker_that_slept_says_nothing_about_the_job(
+        self, client, sandbox, ledger, begin, monkeypatch
+    ):
+        now = [0.0]
+        monkeypatch.setattr("perfectpay_async.fleet.session.lease_clock", lambda: now[0])
+        monkeypatch.setattr("perfectpay_async.bulk.stops.FEWEST", 2)
+        spoil(sandbox, "latency=1:seconds=0.3")
+        job = await begin(100)
+        (message,) = await messages_of(ledger, job)
+        async with FleetWorker(client, ledger, rate=None, concurrency=8) as worker:
+            async with running(worker, message):
+                await until(lambda: len(sandbox.ledger.requests) >= 8)
+                monkeypatch.setattr(worker.session, "_renew", asyncio.Event().wait)  # it hangs
+                now[0] = 25.0
+                await sandbox.stop()  # what is under way fails
+                await asyncio.sleep(1.0)
+            assert (await ledger.job("1")).state == "open"
+            counts = (await ledger.progress(job.facts.id)).counts
+            assert sum(counts.values()) == counts[Verdict.OK]
+
     async def test_what_another_worker_took_is_left_to_it(
         self, client, sandbox, ledger, open_another, begin
     ):

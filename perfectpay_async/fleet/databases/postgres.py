@@ -23,6 +23,9 @@ _PATIENCE: Final = 10.0
 # A machine that has vanished is found out by these, and not by the end of its connection.
 _SETTINGS: Final = {
     "application_name": "perfectpay-fleet",
+    # A process that is frozen in the middle of a transaction must not hold its locks: the others
+    # could not renew their leases.
+    "idle_in_transaction_session_timeout": "5000",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
