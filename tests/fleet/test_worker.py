@@ -172,7 +172,7 @@ class TestLosingTheLease:
                 await until(lambda: len(sandbox.ledger.requests) >= 8)
                 monkeypatch.setattr(worker.session, "_renew", asyncio.Event().wait)  # it hangs
                 now[0] = 25.0
-                await sandbox.stop()  # what is under way fails
+                sandbox.store.methods.clear()  # what is under way is refused
                 await asyncio.sleep(1.0)
             assert (await ledger.job("1")).state == "open"
             counts = (await ledger.progress(job.facts.id)).counts
