@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from functools import wraps
 from importlib.util import find_spec
 from typing import Any, Final
 
 import click
 
-from perfectpay_async.cli.connect import find_address
 from perfectpay_async.fleet import Ledger, open_ledger
-from perfectpay_async.http.address import ENVIRONMENTS
 
 LEDGER: Final = "PERFECTPAY_FLEET_LEDGER"
 BROKER: Final = "PERFECTPAY_FLEET_BROKER"
@@ -55,24 +52,6 @@ def require_fleet() -> None:
             'a fleet needs taskiq and RabbitMQ; install them with: pip install "perfectpay-async'
             '[fleet]"'
         )
-
-
-def address_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options about where requests go; it gets it as `address`."""
-
-    @click.option("--environment", type=click.Choice(list(ENVIRONMENTS)), help="Where to send it.")
-    @click.option(
-        "--sandbox",
-        "environment",
-        flag_value="sandbox",
-        help="Short for --environment sandbox.",
-    )
-    @click.option("--base-url", metavar="URL", help="Any other address to send it to.")
-    @wraps(command)
-    def with_address(*, environment: str | None, base_url: str | None, **others: object) -> int:
-        return command(address=find_address(environment, base_url), **others)
-
-    return with_address
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:

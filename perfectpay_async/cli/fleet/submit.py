@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +17,19 @@ from perfectpay_async.bulk import (
 )
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.jobs.store import SUFFIX
-from perfectpay_async.bulk.settings import ATTEMPTS, DEADLINE
+from perfectpay_async.bulk.settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE
 from perfectpay_async.bulk.sources import format_of
 from perfectpay_async.bulk.stops import SafetyStops
 from perfectpay_async.cli.account import account_json, print_account, print_problems
 from perfectpay_async.cli.bulk.inputs import parse_names
 from perfectpay_async.cli.bulk.jobs import store_option
-from perfectpay_async.cli.bulk.options import Target, confirm, refuse_to_ask
+from perfectpay_async.cli.bulk.options import (
+    Pace,
+    Target,
+    address_options,
+    check_may_ask,
+    confirm,
+)
 from perfectpay_async.cli.bulk.plan import not_nan
 from perfectpay_async.cli.consoles import stderr_console, stdout_console
 from perfectpay_async.cli.exits import ExitCode
@@ -46,7 +51,7 @@ from perfectpay_async.fleet.coordinator import Coordinator
 from perfectpay_async.fleet.export import export_journal
 from perfectpay_async.fleet.locations import is_url
 
-from .options import BROKER, address_options, from_environment, opened_ledger, require_fleet, run
+from .options import BROKER, from_environment, opened_ledger, require_fleet, run
 
 _STOPS: Final = SafetyStops()
 _STOPPED_BY: Final[dict[str, tuple[type[PerfectPayError], ExitCode]]] = {
@@ -140,10 +145,8 @@ def submit(
     """
     require_fleet()
     broker = from_environment(BROKER)
-    target = Target(address, 1, None)
-    ask = not (yes or target.is_sandbox)
-    if ask and not sys.stdin.isatty():
-        refuse_to_ask(target)
+    target = Target(address, Pace(CONCURRENCY, RATE))  # the workers have their own
+    ask = check_may_ask(target, yes=yes, stdin_is_input=False)
     if not is_url(location):
         location = str(Path(location).absolute())
     plan = plan_job(

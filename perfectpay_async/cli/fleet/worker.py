@@ -11,8 +11,9 @@ from contextlib import suppress
 from typing import Final
 
 import click
+from yarl import URL
 
-from perfectpay_async.cli.bulk.options import Target, target_options
+from perfectpay_async.cli.bulk.options import Pace, Target, address_options, pace_options
 from perfectpay_async.cli.exits import ExitCode
 from perfectpay_async.cli.signals import call_on_signals
 from perfectpay_async.fleet import FleetWorker
@@ -25,7 +26,8 @@ _LOG: Final = logging.getLogger("perfectpay_async.fleet")
 
 
 @click.command("worker")
-@target_options
+@address_options
+@pace_options
 @click.option(
     "--processes",
     type=click.IntRange(1, 64),
@@ -41,7 +43,7 @@ _LOG: Final = logging.getLogger("perfectpay_async.fleet")
     help="Seconds that cards under way have to end after SIGTERM.",
 )
 @click.option("--supervised", is_flag=True, hidden=True)
-def worker(*, target: Target, processes: int, grace: float, supervised: bool) -> int:
+def worker(*, address: URL, pace: Pace, processes: int, grace: float, supervised: bool) -> int:
     """Run chunks of the jobs of this fleet, until SIGTERM or Ctrl-C.
 
     --rate is the limit of the whole fleet: say the same to all workers. Each takes an equal part of
@@ -55,6 +57,7 @@ def worker(*, target: Target, processes: int, grace: float, supervised: bool) ->
     """
     require_fleet()
     from_environment(BROKER)
+    target = Target(address, pace)
     if processes > 1:
         target.client()  # what is wrong with the key is said once
         return run(supervise(_without_processes(sys.argv[1:]), processes, grace))
@@ -76,8 +79,8 @@ async def _work(target: Target, grace: float, *, supervised: bool) -> int:
         member = FleetWorker(
             client,
             ledger,
-            rate=target.rate,
-            concurrency=target.concurrency,
+            rate=target.pace.rate,
+            concurrency=target.pace.concurrency,
             chunks=CHUNKS_AT_ONCE,
             pool=pool,
         )
