@@ -9,9 +9,11 @@ import attrs
 import pytest
 from yarl import URL
 
+from perfectpay_async.bulk import RowResult, Verdict
 from perfectpay_async.cli.app import run
-from perfectpay_async.fleet import FleetSettings, enter_job, open_ledger, plan_job
+from perfectpay_async.fleet import FleetSettings, WorkerFacts, enter_job, open_ledger, plan_job
 from perfectpay_async.fleet.export import export_journal
+from perfectpay_async.fleet.records import Taken
 
 BROKER = "amqp://guest:s3cret@127.0.0.1:9/"
 
@@ -110,6 +112,39 @@ class TestStatus:
         out = capsys.readouterr().out
         (said,) = json.loads(out[out.index("{") :])["jobs"]
         assert (said["state"], said["reason"]) == ("stopped", "it was stopped by an operator")
+
+
+def test_an_export_is_read_by_the_commands_of_one_machine(
+    ledger, write_csv, environment, tmp_path, capsys
+):
+    job = enter(ledger, write_csv("pm_1", "pm_gone"))
+
+    async def finish():
+        opened = open_ledger(ledger)
+        try:
+            worker = WorkerFacts(id="one", name="one", version="1", rate=None)
+            await opened.join(worker, 30.0, instead_of=None)
+            (message,) = await opened.to_enqueue(job, window=1, stale=None)
+            taken = await opened.take("one", message)
+            assert isinstance(taken, Taken)
+            taken.state.mark(0, Verdict.OK)
+            taken.state.mark(1, Verdict.REJECTED)
+            result = RowResult(3, "pm_gone", Verdict.REJECTED, attempts=1, message="not there")
+            await opened.save(taken, taken.state, [(1, result, 1.0)], requests=2, retried=0)
+            await export_journal(opened, job, tmp_path / "jobs" / "cards-fleet-1.job")
+        finally:
+            await opened.close()
+
+    asyncio.run(finish())
+    assert run(["bulk", "status", "cards-fleet-1", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["state"], said["ok"], said["rejected"]) == ("finished", 1, 1)
+    assert run(["bulk", "report", "cards-fleet-1"]) == 0
+    assert "not there" in capsys.readouterr().out
+    assert run(["bulk", "dead-letter", "cards-fleet-1"]) == 0
+    dead = capsys.readouterr().out
+    assert "pm_gone" in dead
+    assert "pm_1," not in dead
 
 
 def test_an_export_that_was_gone_on_with_is_not_replaced(ledger, write_csv, tmp_path):
