@@ -56,6 +56,8 @@ class WorkerLedger(Protocol):
     async def take(self, worker: str, message: ChunkMessage) -> Taken | Ending:
         """Take the chunk of a message, or say why not.
 
+        A worker may take a chunk anew that it has already: what it had of it counts no more.
+
         Raises:
             SessionLost: The worker's lease has ended.
         """

@@ -386,7 +386,7 @@ class SqlLedger:
             state=_state((chunk.rows, bitmap, skips, *counts)),
             requests=requests,
             retried=retried,
-            from_dead=holder is not None,
+            from_dead=holder not in {None, worker},
             suspect=futile >= SUSPECT,
         )
 
@@ -454,13 +454,16 @@ class SqlLedger:
     ) -> Ending | None:
         """Return why an open chunk is not given to a worker."""
         database = self.database
-        # Its message is used up, whatever comes of it.
+        # Its message is used up, whatever comes of it, and so is what this worker had of it before.
         await database.fetch(
-            "UPDATE fleet_chunk SET queued = NULL WHERE job = $1 AND number = $2", *key
+            "UPDATE fleet_chunk SET queued = NULL, "
+            "holder = CASE WHEN holder = $3 THEN NULL ELSE holder END "
+            "WHERE job = $1 AND number = $2",
+            *(*key, worker),
         )
         if job.state is not JobState.OPEN:
             return Ending.STOPPED
-        if holder is not None and await self._is_live(holder):
+        if holder not in {None, worker} and await self._is_live(str(holder)):
             return Ending.HELD
         if futile >= MAX_FUTILE:
             await database.fetch(

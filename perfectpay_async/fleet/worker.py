@@ -81,6 +81,7 @@ class FleetWorker:
         self._pool = pool
         self._pace: WorkerPace | None = None
         self._works: set[_ChunkWork] = set()
+        self._running: set[tuple[str, int]] = set()
         self._door = asyncio.Lock()
         self._places = asyncio.Semaphore(chunks)
         self._drained = asyncio.Event()
@@ -133,6 +134,16 @@ class FleetWorker:
         Raises:
             LedgerError: The ledger cannot be used any more.
         """
+        place = (message.job, message.chunk)
+        if place in self._running:
+            return ChunkReport(message=message, ending=Ending.HELD)
+        self._running.add(place)
+        try:
+            return await self._run_until_ended(message)
+        finally:
+            self._running.discard(place)
+
+    async def _run_until_ended(self, message: ChunkMessage) -> ChunkReport:
         while not self._drained.is_set():
             try:
                 taken = await self._take(message)

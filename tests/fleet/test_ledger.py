@@ -79,7 +79,9 @@ class TestTaking:
         assert not taken.from_dead
         other = await open_another()
         assert await other.take(await join(other, "two"), messages[0]) is Ending.HELD
-        assert await ledger.take(worker, messages[0]) is Ending.HELD  # nor twice by itself
+        again = await ledger.take(worker, messages[0])  # it has given up what it had
+        assert isinstance(again, Taken)
+        assert (again.fence, again.from_dead) == (2, False)
 
     async def test_a_chunk_that_was_given_back_can_be_taken_with_what_was_done(
         self, ledger, open_another, messages, worker
@@ -133,8 +135,10 @@ class TestTaking:
             assert await ledger.take(worker, attrs.evolve(message, **change)) is Ending.UNKNOWN
 
     async def test_a_stopped_job_is_not_gone_on_with(self, ledger, job, messages, worker):
+        await ledger.take(worker, messages[0])
         await ledger.stop_job(job.facts.id, "SafetyStop", "too much failed")
         assert await ledger.take(worker, messages[0]) is Ending.STOPPED
+        assert (await ledger.progress(job.facts.id)).running == 0
         stopped = await ledger.job("1")
         assert (stopped.stopped_by, stopped.reason) == ("SafetyStop", "too much failed")
         await ledger.reopen_job(job.facts.id)

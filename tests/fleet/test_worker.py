@@ -200,6 +200,26 @@ class TestLosingTheLease:
             await asyncio.sleep(0.3)
             assert len(sandbox.ledger.requests) == sent < 100
 
+    async def test_a_short_sleep_is_gone_on_after(
+        self, client, sandbox, ledger, begin, monkeypatch
+    ):
+        """The lease could be renewed in the end, so the session was never lost."""
+        now = [0.0]
+        monkeypatch.setattr("perfectpay_async.fleet.session.lease_clock", lambda: now[0])
+        spoil(sandbox, "latency=1:seconds=0.05")
+        job = await begin(100)
+        (message,) = await messages_of(ledger, job)
+        async with (
+            FleetWorker(client, ledger, rate=None, concurrency=4) as worker,
+            running(worker, message) as task,
+        ):
+            await until(lambda: len(sandbox.ledger.requests) > 5)
+            now[0] = 25.0
+            assert (await worker.run_chunk(message)).ending is Ending.HELD
+            report = await asyncio.wait_for(task, 30)
+        assert report.ending is Ending.DONE
+        assert (await ledger.progress(job.facts.id)).counts[Verdict.OK] == 100
+
 
 class TestStopping:
     async def test_a_refused_key_stops_the_job(self, sandbox, ledger, begin):
