@@ -201,14 +201,14 @@ class ChunkKeeper:
         """Return nothing: what ended before is in the ledger."""
         return ()
 
-    def bind(self, operation: str, host: str) -> None:
+    def bind(self, operation: str, host: str, shard: str) -> None:
         """Check that the job is for this client.
 
         Raises:
             JobRefused: It is not.
         """
         facts = self.facts
-        if (operation, host) != (facts.operation, facts.host):
+        if (operation, host, shard) != (facts.operation, facts.host, facts.shard):
             raise JobRefused(f"the job is for {facts.host}, and this worker for {host}")
 
     def begin(self, on_failure: Callable[[PerfectPayError], None]) -> ChunkRecorder:

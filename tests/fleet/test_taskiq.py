@@ -237,7 +237,7 @@ class TestCoordinator:
     async def address(self, postgres):
         return await new_ledger(postgres)
 
-    async def test_a_job_is_seen_through(  # noqa: PLR0917
+    async def test_a_job_is_seen_through(
         self, rabbitmq, client, sandbox, ledger, open_another, begin, monkeypatch
     ):
         for place in ("fleet.slices", "fleet.recorder", "bulk.inspection"):

@@ -244,7 +244,7 @@ async def _tell(
     name = f"{Path(job.facts.input).stem or 'job'}-fleet-{job.number}"
     path = view.store.directory / f"{name}{SUFFIX}"
     written = not received and await export_journal(ledger, job, path)
-    print_problems(stderr_console(), report)
+    print_problems(stderr_console(), report, job.facts.unit)
     if view.as_json:
         click.echo(account_json(report, str(job.number)))
     else:
