@@ -43,8 +43,9 @@ class BulkRun(AsyncIterator[RowResult]):
     """A bulk update under way; `client.bulk.expiry_run` makes it.
 
     It is an async context manager: entering begins the run, and leaving waits for its end. In
-    between, it is an async iterator over the results as they come; it need not be used. When the
-    block is left by an exception, or the task is cancelled, the rows under way are abandoned.
+    between, it is an async iterator over the results as they come; it need not be used, but 1,000
+    results that nobody has read hold the run up until the block is left. When it is left by an
+    exception, or the task is cancelled, the rows under way are abandoned.
 
     Attributes:
         tally: What has been counted so far.

@@ -41,7 +41,7 @@ def _is_number(value: Any) -> bool:
 
 @frozen(kw_only=True)
 class SafetyStops:
-    """When a run stops by itself. The rows under way are finished first.
+    """When a run stops by itself. The rows under way have ten seconds to end.
 
     Attributes:
         max_failures: Share of rows, from 0 to 1, that may be sent without being applied, among
