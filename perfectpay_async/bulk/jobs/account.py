@@ -80,7 +80,7 @@ class JobAccount:
     @property
     def seconds(self) -> float:
         """Seconds that the runs have taken."""
-        return sum(run.seen - run.began for run in self.runs)
+        return sum(run.seconds for run in self.runs)
 
 
 def read_account(path: str | PathLike[str]) -> JobAccount:

@@ -252,7 +252,7 @@ class Journal:
         """Return the course of all runs."""
         found = self._all(
             "SELECT run, at, finished, failed, requests, throttled, granted FROM sample "
-            "ORDER BY run, at"
+            "ORDER BY run, rowid"  # and not by time: a clock may be put back
         )
         return [Sample(*values) for values in found]
 

@@ -66,6 +66,11 @@ class RunRecord:
     requests: int = 0
     retried: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0 when the clock was put back further."""
+        return max(0.0, self.seen - self.began)
+
 
 @frozen
 class Sample:

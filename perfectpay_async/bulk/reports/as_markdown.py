@@ -58,7 +58,7 @@ def report_markdown(account: JobAccount, commands: Commands) -> str:
                 (
                     str(run.number),
                     moment(run.began),
-                    duration(run.seen - run.began),
+                    duration(run.seconds),
                     f"{run.requests:,}",
                     f"{run.retried:,}",
                     _text(how_ended(account, run)),

@@ -207,7 +207,7 @@ def _runs(account: JobAccount) -> str:
         [
             str(run.number),
             moment(run.began),
-            duration(run.seen - run.began),
+            duration(run.seconds),
             f"{run.requests:,}",
             f"{run.retried:,}",
             _text(how_ended(account, run)),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from perfectpay_async import CardExpiry
 from perfectpay_async.bulk import BulkJob, JournalError, Verdict, read_account
+from perfectpay_async.bulk.jobs import RunRecord, Sample
 from perfectpay_async.bulk.jobs.journal import Journal
 
 NEW = CardExpiry(12, 2031)
@@ -55,6 +58,20 @@ async def test_one_that_was_stopped_and_resumed(ran):
     assert account.state == "finished"
     assert account.requests == 10
     assert {sample.run for sample in account.samples} == {1, 2}
+
+
+async def test_a_clock_that_was_put_back(ran):
+    account = await ran()
+    with closing(Journal(account.path)) as journal, journal.transaction():
+        journal.write_run(RunRecord(2, began=2_000.0, seen=1_900.0))
+        for at, finished in ((2_000.0, 1), (2_001.0, 2), (1_900.0, 3)):
+            journal.write_sample(Sample(2, at, finished, 0, finished, 0, None))
+
+    again = read_account(account.path)
+
+    assert again.runs[1].seconds == 0.0
+    assert again.seconds == account.seconds
+    assert [sample.finished for sample in again.samples if sample.run == 2] == [1, 2, 3]
 
 
 async def test_one_that_is_running(tmp_path, client):

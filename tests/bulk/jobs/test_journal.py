@@ -142,7 +142,7 @@ class TestRoundTrip:
         samples = [Sample(1, 2.0, 5, 1, 6, 0, 40.0), Sample(1, 2.5, 9, 1, 10, 1, None)]
         with journal.transaction():
             journal.write_run(run)
-            for sample in reversed(samples):
+            for sample in samples:
                 journal.write_sample(sample)
             journal.write_run(ended)
 
