@@ -100,7 +100,9 @@ class BulkRun(AsyncIterator[RowResult]):
         """The account, as it is now; complete when the run has ended."""
         if self._task is None:
             raise _not_begun()
-        total = self._length if self._job is None else self._job.rows
+        total = None if self._job is None else self._job.rows
+        if total is None:
+            total = self._length
         if self._places.ended:
             total = self._places.taken
         ended = self._ended if self._ended is not None else self._now()
