@@ -13,6 +13,9 @@ from urllib.request import Request, urlopen
 
 from perfectpay_async.bulk import InputRefused
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _PATIENCE: Final = 30.0
 _BLOCK: Final = 4 << 20
 _PARTIAL: Final = 206
