@@ -20,6 +20,7 @@ RECIPES = "examples/recipes/"
 RUN_ELSEWHERE = {
     "README.md": "tests/test_readme.py",
     "docs/account-page.md": "tests/examples/account_page/test_docs_page.py",
+    "docs/fleet-recipes.md": "tests/fleet/test_recipes.py",
     "docs/index.md": "tests/test_readme.py",
     "docs/observability.md": "tests/otel/test_docs.py",
     "docs/testing.md": "tests/testing/test_docs.py",

@@ -8,16 +8,15 @@ import re
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
+from tests.documentation import examples_of, text_of
 from tests.fleet.conftest import new_ledger
 
-PAGE = (Path(__file__).parents[2] / "docs" / "fleet-recipes.md").read_text("utf-8")
+PAGE = text_of("docs/fleet-recipes.md")
 PROGRAMS = {
-    re.findall(r"# (\S+)", program)[0]: program
-    for program in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    re.findall(r"# (\S+)", program)[0]: program for program in examples_of("docs/fleet-recipes.md")
 }
 PATIENCE = 60.0
 
