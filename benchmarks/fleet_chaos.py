@@ -219,12 +219,13 @@ def main() -> None:
             RabbitMq() as rabbitmq,
             fleet(postgres, rabbitmq, faults=faults) as made,
         ):
+            good = False
             try:
                 scenario(World(postgres, rabbitmq, made, rows))
-            except BaseException:
-                for log in sorted(made.directory.glob("*.log")):
+                good = True
+            finally:
+                for log in [] if good else sorted(made.directory.glob("*.log")):
                     print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")
-                raise
 
 
 if __name__ == "__main__":

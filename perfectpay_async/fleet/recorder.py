@@ -131,6 +131,7 @@ class ChunkRecorder:
         # A copy: the rows that end while it is saved come with the next one, all of them.
         state, problems = copy_of(taken.state), tuple(self._problems)
         self._unsaved_since = None
+        saved = False
         try:
             await self._ledger.save(
                 taken,
@@ -139,11 +140,13 @@ class ChunkRecorder:
                 requests=taken.requests + self._requests,
                 retried=taken.retried + self._retried,
             )
-        except BaseException as error:
-            self._unsaved_since = since or self._unsaved_since
-            if isinstance(error, SessionLost):
-                self._fail(error)
+            saved = True
+        except SessionLost as error:
+            self._fail(error)
             raise
+        finally:
+            if not saved:
+                self._unsaved_since = since or self._unsaved_since
         del self._problems[: len(problems)]
         self._room.set()
 

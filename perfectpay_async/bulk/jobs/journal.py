@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -104,15 +104,13 @@ class Journal:
                 check_same_thread=False,
                 timeout=5.0,
             )
-        try:
-            with said_well(path):
-                self._check_version()
-                if not read_only:
-                    self._database.execute("PRAGMA journal_mode=WAL")
-                    self._database.execute("PRAGMA synchronous=FULL")
-        except BaseException:
-            self._database.close()
-            raise
+        with ExitStack() as unless_it_is_good, said_well(path):
+            unless_it_is_good.callback(self._database.close)
+            self._check_version()
+            if not read_only:
+                self._database.execute("PRAGMA journal_mode=WAL")
+                self._database.execute("PRAGMA synchronous=FULL")
+            unless_it_is_good.pop_all()
         self._wal = path.with_name(f"{path.name}-wal")
         self._identity = (_identity(path), _identity(self._wal))
 
@@ -356,10 +354,10 @@ class Journal:
             try:
                 yield
                 self._database.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # it may have been done already
-                    self._database.execute("ROLLBACK")
-                raise
+            finally:
+                if self._database.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self._database.execute("ROLLBACK")
         if wal is None:  # SQLite makes it with the first write
             self._identity = (file, _identity(self._wal))
 

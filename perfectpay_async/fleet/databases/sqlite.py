@@ -42,14 +42,16 @@ class SqliteDatabase:
         """Make what is done in the context durable together, or not at all."""
         async with self._turn:
             await self._call(self._connect)
+            committed = False
             try:
                 await self.fetch("BEGIN IMMEDIATE")
                 yield
                 await self.fetch("COMMIT")
-            except BaseException:
-                with suppress(LedgerError):
-                    await self._call(self._roll_back)
-                raise
+                committed = True
+            finally:
+                if not committed:
+                    with suppress(LedgerError):
+                        await self._call(self._roll_back)
 
     async def fetch(self, query: str, *values: Any) -> list[Sequence[Any]]:
         """Run one statement in the transaction, and return the rows that it gives."""

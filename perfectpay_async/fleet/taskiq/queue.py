@@ -37,7 +37,9 @@ class RabbitQueue:
 
         @self._broker.task(task_name=TASK)
         async def chunk(_message: dict[str, Any]) -> None:
-            raise NotImplementedError  # the workers have the one that does it
+            raise RuntimeError(
+                "only a worker runs chunks: start one with 'perfectpay fleet worker'"
+            )
 
         self._task = chunk
         self._started = False
