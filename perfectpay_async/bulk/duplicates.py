@@ -15,7 +15,7 @@ from attrs import frozen
 from .rows import InputRefused
 
 _BATCH: Final = 10_000
-_CACHE_KIB: Final = 16_384
+_CACHE_KIB: Final = 2_048
 # 128 bits of a hash: that two ids share them by chance does not happen. An id itself is not
 # written to the disk.
 _DIGEST_SIZE: Final = 16
