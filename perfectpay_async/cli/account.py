@@ -69,7 +69,8 @@ def account_json(report: BulkReport, job: str) -> str:
         {
             "schema": SCHEMA,
             "job": job,
-            "rows": report.rows,
+            "rows": None if report.remaining is None else report.rows + report.remaining,
+            "finished": report.rows,
             **{verdict.value: getattr(report, verdict.value) for verdict in Verdict},
             "remaining": report.remaining,
             "earlier": report.earlier,
@@ -79,6 +80,7 @@ def account_json(report: BulkReport, job: str) -> str:
             "requests_per_second": round(report.requests_per_second, 1),
             "rate": None if report.rate is None else _rate_json(report.rate),
             "stopped_by": None if stopped_by is None else type(stopped_by).__name__,
+            "why": None if stopped_by is None else stopped_by.message,
             "problem_count": report.problem_count,
             "problems": [attrs.asdict(result) for result in report.problems],
         }

@@ -27,6 +27,7 @@ def summary(account: JobAccount) -> dict[str, Any]:
         "shard": account.facts.shard or None,
         "created": round(account.facts.created, 3),
         "rows": account.rows,
+        "finished": account.finished,
         **{verdict.value: count for verdict, count in account.counts.items()},
         "remaining": account.remaining,
         "run_count": len(account.runs),

@@ -211,6 +211,7 @@ class TestJson:
             "schema": 1,
             "job": "cards-1",
             "rows": 2,
+            "finished": 2,
             "ok": 1,
             "rejected": 1,
             "exhausted": 0,
@@ -222,6 +223,7 @@ class TestJson:
             "retried": 0,
             "requests": 2,
             "stopped_by": None,
+            "why": None,
             "problem_count": 1,
         }
         assert problem.pop("elapsed") > 0
@@ -313,7 +315,7 @@ class TestSignals:
         account = json.loads(out)
         assert process.returncode == code, err
         assert "Finishing what is under way" in err
-        assert account["ok"] == account["rows"] == len(sandbox.ledger.writes)
+        assert account["ok"] == account["finished"] == len(sandbox.ledger.writes)
         assert account["remaining"] == 500 - account["ok"]
 
     def test_a_second_signal_abandons_it(self, sandbox, write_csv, start):
