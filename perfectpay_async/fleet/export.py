@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -21,9 +22,9 @@ from .sql_ledger import Problem
 
 
 async def export_journal(ledger: Ledger, job: FleetJob, path: Path) -> bool:
-    """Write a journal that says what the ledger says.
+    """Write a journal that says what the ledger says. It can be read, but no job be run from it.
 
-    An earlier export is replaced, unless the job was gone on with there.
+    An earlier export is replaced.
 
     Args:
         ledger: The ledger.
@@ -41,7 +42,9 @@ async def export_journal(ledger: Ledger, job: FleetJob, path: Path) -> bool:
         return False
     made = path.with_name(f"{path.name}.export")
     made.unlink(missing_ok=True)
-    meta = {name: str(value) for name, value in attrs.asdict(job.facts).items()}
+    options = {**json.loads(job.facts.options), "fleet": job.number}
+    facts = attrs.evolve(job.facts, options=json.dumps(options))
+    meta = {name: str(value) for name, value in attrs.asdict(facts).items()}
     await asyncio.to_thread(Journal.create, made, meta)
     with closing(Journal(made)) as journal:
         after = -1

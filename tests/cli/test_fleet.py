@@ -9,7 +9,7 @@ import attrs
 import pytest
 from yarl import URL
 
-from perfectpay_async.bulk import RowResult, Verdict
+from perfectpay_async.bulk import BulkJob, JobRefused, RowResult, Verdict
 from perfectpay_async.cli.app import run
 from perfectpay_async.fleet import FleetSettings, WorkerFacts, enter_job, open_ledger, plan_job
 from perfectpay_async.fleet.export import export_journal
@@ -145,6 +145,30 @@ def test_an_export_is_read_by_the_commands_of_one_machine(
     dead = capsys.readouterr().out
     assert "pm_gone" in dead
     assert "pm_1," not in dead
+
+
+def test_no_job_of_one_machine_is_run_beside_that_of_a_fleet(
+    ledger, write_csv, tmp_path, capsys, environment
+):
+    file = write_csv("pm_1")
+    job = enter(ledger, file)
+    path = tmp_path / "jobs" / "cards-fleet-1.job"
+    environment.setenv("PERFECTPAY_BASE_URL", job.facts.host)
+
+    async def export():
+        opened = open_ledger(ledger)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            return await export_journal(opened, job, path)
+        finally:
+            await opened.close()
+
+    assert asyncio.run(export())
+    for command in (["run", file], ["run", file, "--resume"], ["retry-failed", "cards-fleet-1"]):
+        assert run(["bulk", *command]) == 6
+        assert "is that of a fleet" in capsys.readouterr().err
+    with pytest.raises(JobRefused, match="perfectpay fleet reconcile"):
+        BulkJob(path)
 
 
 def test_an_export_that_was_gone_on_with_is_not_replaced(ledger, write_csv, tmp_path):

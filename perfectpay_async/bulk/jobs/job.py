@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -64,6 +65,12 @@ class JobFacts:
     options: str = "{}"
 
     @property
+    def fleet(self) -> int | None:
+        """Number of the fleet's job whose account this is; None for a job of its own."""
+        number: int | None = json.loads(self.options).get("fleet")
+        return number
+
+    @property
     def part(self) -> str:
         """Which rows it runs, in words."""
         return f"the shard {self.shard}" if self.shard else "all rows"
@@ -96,6 +103,14 @@ class JobFacts:
             raise JournalError(f"the journal {journal.path} is damaged") from None
 
 
+def kept_by_a_fleet(name: str, facts: JobFacts) -> str:
+    """Return why a job cannot be run from its journal: the ledger of a fleet has its account."""
+    return (
+        f"the job {name} is that of a fleet, whose workers may be sending it; go on with "
+        f"'perfectpay fleet reconcile {facts.fleet}'"
+    )
+
+
 class BulkJob:
     """A bulk update with a journal: every result is on the disk, and it can be resumed.
 
@@ -107,7 +122,7 @@ class BulkJob:
         path: The journal. It is made if there is none, and resumed if there is.
 
     Raises:
-        JobRefused: Another process has the job.
+        JobRefused: Another process has the job, or it is that of a fleet.
         JournalError: The journal cannot be made, read or written, is damaged, or has been written
             by a newer version.
 
@@ -127,6 +142,8 @@ class BulkJob:
             self._journal = stack.enter_context(closing(Journal(self.path)))
             self._reader = stack.enter_context(closing(Journal(self.path, read_only=True)))
             self.facts: JobFacts = JobFacts.read(self._journal)
+            if self.facts.fleet is not None:
+                raise JobRefused(kept_by_a_fleet(self.path.stem, self.facts))
             self._held = stack.pop_all()
 
     @classmethod

@@ -14,7 +14,7 @@ from attrs import frozen
 from perfectpay_async.bulk.chunks import Fingerprints
 
 from .errors import JobRefused, JournalError
-from .job import BulkJob, JobFacts
+from .job import BulkJob, JobFacts, kept_by_a_fleet
 from .journal import Journal
 from .lock import FileLock, is_running
 
@@ -111,6 +111,8 @@ class JobStore:
                 generation = max(generation, sibling.facts.generation + 1)
                 if is_running(sibling.path):
                     raise JobRefused(f"the job {sibling.name} on this input is being run")
+                if sibling.facts.fleet is not None and not (sibling.complete or supersede):
+                    raise JobRefused(kept_by_a_fleet(sibling.name, sibling.facts))
                 # One of which nothing is recorded has nothing to go on with.
                 if sibling.finished and not (sibling.complete or supersede):
                     raise JobRefused(

@@ -230,6 +230,8 @@ async def _see_through(
         coordinator = Coordinator(ledger, queue, job, note)
         if reopen:
             await coordinator.reopen()
+        # From now on, no command of one machine takes the input for its own.
+        await export_journal(ledger, job, _journal(job, view))
         with call_on_signals(stop):
             async with show_progress(tally, job.facts.rows, console):
                 progress = await coordinator.run()
@@ -241,8 +243,8 @@ async def _tell(
     ledger: Ledger, job: FleetJob, progress: Progress, view: _View, received: list[int]
 ) -> int:
     report = await _report(ledger, job, progress)
-    name = f"{Path(job.facts.input).stem or 'job'}-fleet-{job.number}"
-    path = view.store.directory / f"{name}{SUFFIX}"
+    path = _journal(job, view)
+    name = path.stem
     written = not received and await export_journal(ledger, job, path)
     print_problems(stderr_console(), report, job.facts.unit)
     if view.as_json:
@@ -270,6 +272,11 @@ async def _tell(
     if report.stopped_by is not None:
         return _STOPPED_BY.get(job.stopped_by, (FleetError, ExitCode.NOT_ALL_DONE))[1]
     return ExitCode.DONE if report.complete else ExitCode.NOT_ALL_DONE
+
+
+def _journal(job: FleetJob, view: _View) -> Path:
+    name = f"{Path(job.facts.input).stem or 'job'}-fleet-{job.number}"
+    return view.store.directory / f"{name}{SUFFIX}"
 
 
 async def _report(ledger: Ledger, job: FleetJob, progress: Progress) -> BulkReport:
