@@ -136,10 +136,14 @@ class RedisRate:
             DeadlineExceeded: It came first; nothing was sent.
         """
         self._waiting += 1
+        task = asyncio.current_task()
+        cancels = task.cancelling() if task else 0
         try:
             async with asyncio.timeout_at(deadline), self._turn:
                 while not await self._next():
-                    pass
+                    # The client of Redis may swallow a cancel that comes while it connects.
+                    if task and task.cancelling() > cancels:
+                        raise asyncio.CancelledError
         except TimeoutError:
             raise DeadlineExceeded(
                 "the deadline passed while the fleet's rate held the request back",

@@ -210,7 +210,8 @@ async def test_a_chunk_that_always_ends_its_worker_is_given_up(commands, sandbox
     code, said = await commands.run("reconcile", "1", "--json")
     assert code == 0
     assert_proven(sandbox, 350, said)
-    assert len(sandbox.ledger.writes) == 350
+    # What was under way in a worker that died is sent again.
+    assert 350 <= len(sandbox.ledger.writes) <= 350 + 3 * 100
     assert read_account(tmp_path / "jobs" / "cards-fleet-1.job").state == "finished"
 
 

@@ -41,7 +41,8 @@ class Sender:
     async def stop(self):
         for task in self._tasks:
             task.cancel()
-        await asyncio.wait(self._tasks)
+        _, left = await asyncio.wait(self._tasks, timeout=20)
+        assert not left
 
 
 def most_in(times, seconds=1.0):
