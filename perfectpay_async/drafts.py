@@ -9,7 +9,10 @@ those, and nobody else ever sees it as a draft.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import attrs
 
 
 class Draftable:
@@ -33,3 +36,29 @@ def draft_of(cls: type[Draftable]) -> Any:
         "__delattr__": object.__delattr__,
     }
     return type(f"{cls.__name__}Draft", (base,), content)
+
+
+_Frozen = TypeVar("_Frozen", bound=Draftable)
+
+
+def maker_of(cls: type[_Frozen]) -> Callable[..., _Frozen]:
+    """Return a function that makes an object out of the values of all its fields, in their order.
+
+    It does what the constructor does, without defaults and converters, at a third of the cost.
+
+    Args:
+        cls: As for `draft_of`.
+    """
+    kind: Any = cls  # only attrs knows that it is one of its classes
+    names = [entry.name for entry in attrs.fields(kind)]
+    lines = [
+        f"def make({', '.join(names)}):",
+        "    draft = Draft()",
+        *(f"    draft.{name} = {name}" for name in names),
+        "    draft.__class__ = frozen",
+        "    return draft",
+    ]
+    scope: dict[str, Any] = {"Draft": draft_of(cls), "frozen": cls}
+    exec(compile("\n".join(lines), f"<make {cls.__name__}>", "exec"), scope)  # noqa: S102
+    make: Callable[..., _Frozen] = scope["make"]
+    return make

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import field, frozen
 from yarl import URL
 
-from .drafts import Draftable, draft_of
+from .drafts import Draftable, maker_of
 from .jsontext import decode_json
 from .outcome import Attempt
 from .secrets import MaskedBytes, MaskedStr, Secret
@@ -78,28 +78,26 @@ class Request(Draftable):
 
     def _copy(self, headers: Mapping[str, str], attempt: int) -> Request:
         # attrs.evolve looks the fields up again on each call; this is on the path of every call.
-        copy = _RequestDraft()
-        copy.operation = self.operation
-        copy.url = self.url
-        copy.headers = headers
-        copy.body = self.body
-        copy.started = self.started
-        copy.deadline = self.deadline
-        copy.attempt_timeout = self.attempt_timeout
-        copy.attempt = attempt
-        copy.idempotency_key = self.idempotency_key
-        copy.retry = self.retry
-        copy.sensitive = self.sensitive
-        copy.__class__ = Request
-        made: Request = copy
-        return made
+        return make_request(
+            self.operation,
+            self.url,
+            headers,
+            self.body,
+            self.started,
+            self.deadline,
+            self.attempt_timeout,
+            attempt,
+            self.idempotency_key,
+            self.retry,
+            self.sensitive,
+        )
 
 
-_RequestDraft: Final = draft_of(Request)
+make_request: Final = maker_of(Request)
 
 
 @frozen(eq=False)
-class Response:
+class Response(Draftable):
     """One complete answer of the server, its body read.
 
     Attributes:
@@ -140,3 +138,6 @@ class Response:
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         # Unpickles as None: an entity can travel to another process, its raw answer stays here.
         return (type(None), ())
+
+
+make_response: Final = maker_of(Response)

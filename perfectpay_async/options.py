@@ -11,7 +11,16 @@ from .errors import ConfigurationError
 from .resilience.policy import RetryPolicy
 
 _OWNED_HEADERS: Final = frozenset(
-    {"api-key", "authorization", "content-type", "content-length", "host", "idempotency-key"}
+    {
+        "api-key",
+        "authorization",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "idempotency-key",
+        "transfer-encoding",
+    }
 )
 
 

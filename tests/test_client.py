@@ -245,6 +245,11 @@ class TestOptions:
             ({"idempotency_key": "a\nb"}, "idempotency_key must be"),
             ({"headers": {"Authorization": "x"}}, "Authorization is set by the client itself"),
             ({"headers": {"API-Key": "x"}}, "API-Key is set by the client itself"),
+            (
+                {"headers": {"Transfer-Encoding": "chunked"}},
+                "Transfer-Encoding is set by the client",
+            ),
+            ({"headers": {"expect": "100-continue"}}, "expect is set by the client itself"),
             ({"headers": {"X-A": "a\r\nX-B: b"}}, "without line ends"),
             ({"headers": {"X A": "a"}}, "without line ends"),
         ],

@@ -23,6 +23,7 @@ from .ids import (
     check_customer_id,
     check_ephemeral_key_id,
     check_payment_method_id,
+    payment_method_segment,
     quote_segment,
 )
 from .payment_method import (
@@ -72,5 +73,6 @@ __all__ = [
     "check_ephemeral_key_id",
     "check_not_expired",
     "check_payment_method_id",
+    "payment_method_segment",
     "quote_segment",
 ]

@@ -105,7 +105,7 @@ class CardExpiry:
 
         A card is good until the last day of its month.
         """
-        return (self.year, self.month) < (on.year, on.month)
+        return self.year < on.year or (self.year == on.year and self.month < on.month)
 
     def __lt__(self, other: object) -> bool:
         if not isinstance(other, CardExpiry):

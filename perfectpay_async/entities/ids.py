@@ -13,7 +13,8 @@ from .checks import has_check_digit, is_digits
 _MAX_OPAQUE_ID: Final = 255
 _MAX_CUSTOMER_ID: Final = 64
 _PATH_SYNTAX: Final = frozenset("/\\?#%")
-_CARD_NUMBER_LENGTHS: Final = range(13, 20)
+_SHORTEST_CARD_NUMBER: Final = 13
+_CARD_NUMBER_LENGTHS: Final = range(_SHORTEST_CARD_NUMBER, 20)
 _EPHEMERAL_KEYS: Final = "epk_"
 # `/customers/list` is the list of customers, not the customer "list" (contract, section 2.1).
 _ROUTES: Final = frozenset({"list", "list_with_count", "payment_methods"})
@@ -37,6 +38,23 @@ def check_payment_method_id(value: str, field: str = "payment_method_id") -> Non
     del value  # it could be a card number, and this frame is about to enter a traceback
     if rule:
         raise InvalidRequestError(f"{field} {rule}", field=field)
+
+
+def payment_method_segment(value: str, field: str = "payment_method_id") -> str:
+    """Return the id of a payment method as exactly one segment of a URL path, percent-encoded.
+
+    Args:
+        value: The id.
+        field: Its name in the error.
+
+    Raises:
+        InvalidRequestError: It breaks a rule of `check_payment_method_id`.
+    """
+    # Most ids need no encoding and break no rule, which is far cheaper to see all at once.
+    if _is_plain(value) and not value[-_SHORTEST_CARD_NUMBER:].isdecimal():
+        return value
+    check_payment_method_id(value, field)
+    return quote_segment(value)
 
 
 def check_customer_id(value: str, field: str = "customer_id") -> None:
@@ -77,8 +95,17 @@ def check_ephemeral_key_id(value: str, field: str = "key_id") -> None:
 
 def quote_segment(value: str) -> str:
     """Return a checked id percent-encoded as exactly one segment of a URL path."""
-    # Most ids need no encoding, which is far cheaper to see than to do.
-    return value if value.isascii() and value.replace("_", "a").isalnum() else quote(value, safe="")
+    return value if _is_plain(value) else quote(value, safe="")
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether it is a string of letters, digits and `_`, and not too long for an id."""
+    return (
+        isinstance(value, str)
+        and len(value) <= _MAX_OPAQUE_ID
+        and value.isascii()
+        and value.replace("_", "a").isalnum()
+    )
 
 
 def _problem(find: Callable[[str], str], value: object) -> str:

@@ -27,12 +27,14 @@ from perfectpay_async.errors import (
     PerfectPayError,
     WrongEventLoopError,
 )
-from perfectpay_async.messages import Request, Response
+from perfectpay_async.messages import Request, Response, make_response
 from perfectpay_async.outcome import Outcome
 
 from .address import is_loopback
 from .body import MAX_BODY, read_body
-from .connector import EXCHANGE, Body, Connector, Exchange
+from .connector import Connector
+from .exchange import EXCHANGE, Exchange
+from .request import FITS, Body, OneWriteRequest
 from .timer import Timer
 from .translate import cut_off, queued_too_long, timed_out, translate
 
@@ -211,6 +213,7 @@ class AiohttpTransport:
     def _open_session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
             connector=Connector(fingerprint=self._fingerprint, ssl=self._ssl_context or True),
+            request_class=OneWriteRequest if FITS else aiohttp.ClientRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
@@ -239,12 +242,12 @@ class AiohttpTransport:
                 timeout=self._timeout,
             )
             body = await _body_of(answer)
-            # aiohttp keeps the connection when the answer is there but the request is not sent yet.
-            complete = answer.connection is None
+            # An answer may be there while the request is still being sent.
+            complete = answer.connection is None and exchange.is_written()
             if not complete and answer.status in _SUCCESS:
                 raise ConnectionLostError("the server reported success before it had the request")
             elapsed = asyncio.get_running_loop().time() - began
-            return Response(answer.status, answer.headers, body, elapsed, request)
+            return make_response(answer.status, answer.headers, body, elapsed, request, ())
         finally:
             exchange.end(answer, complete=complete)
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from perfectpay_async._version import __version__
 from perfectpay_async.errors import PerfectPayError, ResponseDecodingError
-from perfectpay_async.messages import Operation, Request, Response
+from perfectpay_async.messages import Operation, Response, make_request
 from perfectpay_async.options import RequestOptions
 from perfectpay_async.outcome import Attempt
 from perfectpay_async.secrets import MaskedBytes, Secret
@@ -101,7 +101,7 @@ class Caller:
                 headers = {**headers, **options.headers}
         url = self._root.with_path(self._prefix + path, encoded=True)
         started = asyncio.get_running_loop().time()
-        request = Request(
+        request = make_request(
             operation,
             url.with_query(query) if query else url,
             headers,

@@ -1,4 +1,4 @@
-"""The connections: what is known of each exchange, and which kept connection may be used again.
+"""The connections: which kept one may be used again, and which certificate a new one must have.
 
 aiohttp hands out a kept connection as long as it looks open. Two things can be wrong with it. The
 server has closed it already, and the news waits in the socket: a request written now is lost with
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import select
-from contextvars import ContextVar
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -21,63 +20,11 @@ from aiohttp.client_proto import ResponseHandler
 
 from perfectpay_async.errors import TlsError
 
+from .exchange import EXCHANGE
+from .request import Body
+
 KEEPALIVE: Final = 15.0
 DNS_CACHE: Final = 60
-
-
-class Exchange:
-    """What is known of one exchange while it runs.
-
-    The event loop keeps the context in which a connection was opened for as long as it is open, and
-    with it this object: so it holds flags, and a connection only until the exchange ends; never the
-    request.
-
-    Attributes:
-        queued: Whether it waits for one of the connections to become free.
-        unsent: Whether it is certain that nothing of the request was sent.
-        fresh: Whether a new connection was made for this exchange.
-    """
-
-    __slots__ = ("_protocol", "_transport", "fresh", "queued", "unsent")
-
-    def __init__(self) -> None:
-        self.queued: bool = True
-        self.unsent: bool = True
-        self.fresh: bool = False
-        self._protocol: ResponseHandler | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def begin(self) -> None:
-        """Note that its turn has come.
-
-        From here on the worst is assumed until a connector of ours says otherwise: a session that
-        was passed in, or a mock, says nothing.
-        """
-        self.queued = self.unsent = False
-
-    def take(self, connection: aiohttp.connector.Connection) -> None:
-        """Note the connection that the request goes out on."""
-        self._protocol, self._transport = connection.protocol, connection.transport
-
-    def end(self, answer: aiohttp.ClientResponse | None, *, complete: bool) -> None:
-        """Let go of the connection; unless the exchange is complete, never use it again."""
-        if not complete:
-            is_held = answer is None or answer.connection is not None
-            if answer is not None:
-                answer.close()
-            if self._protocol is not None:
-                self._protocol.force_close()
-            # aiohttp closes politely: it would go on to send what is left of the request to a
-            # server that has stopped reading, and keep the socket open for as long as that takes.
-            # When the body was read to its end, another call may have this connection already.
-            if self._transport is not None and is_held:
-                self._transport.abort()
-        self._protocol = self._transport = None
-
-
-# The connector runs in the task of the call, so this names the exchange it connects for. aiohttp's
-# own way to learn of it, a trace config, costs a fifth of a whole request.
-EXCHANGE: ContextVar[Exchange] = ContextVar("perfectpay_exchange")
 
 
 class Connector(aiohttp.TCPConnector):
@@ -169,34 +116,6 @@ class Connector(aiohttp.TCPConnector):
 
     def __del__(self, _warnings: object = None) -> None:
         """Say nothing: the transport reports a client that was never closed, and which one."""
-
-
-class Body(aiohttp.Payload):
-    """The body of a request. It tells the exchange when it begins to be sent.
-
-    Args:
-        body: The encoded body; its `repr` stays masked wherever aiohttp passes it on.
-        exchange: To tell.
-    """
-
-    _autoclose = True  # there is nothing to close
-
-    def __init__(self, body: bytes, exchange: Exchange) -> None:
-        super().__init__(body, content_type="application/json")
-        self._size = len(body)
-        self._exchange = exchange
-
-    async def write(self, writer: Any) -> None:
-        """Send the body, if the server has not hung up yet."""
-        # Between connecting and this, a loop's turn may pass in which the server hangs up.
-        transport = writer.transport
-        if transport is not None and not transport.is_closing():
-            self._exchange.unsent = False
-        await writer.write(self._value)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Return the body as text."""
-        return str(self._value, encoding, errors)
 
 
 def _is_quiet(connection: aiohttp.connector.Connection) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, Literal
 
 from perfectpay_async.entities import (
@@ -19,8 +20,7 @@ from perfectpay_async.entities import (
     PaymentMethodType,
     check_customer_id,
     check_not_expired,
-    check_payment_method_id,
-    quote_segment,
+    payment_method_segment,
 )
 from perfectpay_async.errors import (
     BadRequest,
@@ -86,10 +86,16 @@ SET_DEFAULT: Final = Operation(
 )
 
 _PRECONDITION: Final = "IR_16"
+_SECONDS_OF_A_DAY: Final = 86_400
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return _day(int(time.time()) // _SECONDS_OF_A_DAY)
+
+
+@lru_cache(maxsize=1)  # asking the calendar costs ten times as much as asking the clock
+def _day(since_1970: int) -> date:
+    return datetime.fromtimestamp(since_1970 * _SECONDS_OF_A_DAY, UTC).date()
 
 
 class PaymentMethods:
@@ -194,10 +200,10 @@ class PaymentMethods:
             NotFound: There is no such payment method (`HE_02`).
         """
         payment_method_id = masked(payment_method_id)
-        check_payment_method_id(payment_method_id)
+        segment = payment_method_segment(payment_method_id)
         return await self._caller.call(
             RETRIEVE,
-            f"/payment_methods/{quote_segment(payment_method_id)}",
+            f"/payment_methods/{segment}",
             partial(decode_payment_method, expected_id=str(payment_method_id)),
             options=options,
         )
@@ -234,7 +240,7 @@ class PaymentMethods:
                 then the outcome is unknown).
         """
         payment_method_id = masked(payment_method_id)
-        check_payment_method_id(payment_method_id)
+        segment = payment_method_segment(payment_method_id)
         if expiry is not None:
             check_not_expired(expiry, self._today())
         if expiry is not None and holder_name is None and nick_name is None:
@@ -247,7 +253,7 @@ class PaymentMethods:
             )
         return await self._caller.call(
             UPDATE,
-            f"/payment_methods/{quote_segment(payment_method_id)}/update",
+            f"/payment_methods/{segment}/update",
             partial(decode_payment_method, expected_id=str(payment_method_id)),
             body=body,
             options=options,
@@ -265,11 +271,11 @@ class PaymentMethods:
             NotFound: There was no such payment method to begin with (`HE_02`).
         """
         payment_method_id = masked(payment_method_id)
-        check_payment_method_id(payment_method_id)
+        segment = payment_method_segment(payment_method_id)
         try:
             return await self._caller.call(
                 DELETE,
-                f"/payment_methods/{quote_segment(payment_method_id)}",
+                f"/payment_methods/{segment}",
                 partial(decode_deleted, payment_method_id=str(payment_method_id)),
                 options=options,
             )
@@ -344,12 +350,12 @@ class PaymentMethods:
         """
         customer_id, payment_method_id = masked(customer_id), masked(payment_method_id)
         check_customer_id(customer_id)
-        check_payment_method_id(payment_method_id)
+        segment = payment_method_segment(payment_method_id)
         rest = self._caller.until(options)
         try:
             return await self._caller.call(
                 SET_DEFAULT,
-                f"/customers/{customer_id}/payment_methods/{quote_segment(payment_method_id)}/default",
+                f"/customers/{customer_id}/payment_methods/{segment}/default",
                 partial(
                     decode_default,
                     customer_id=str(customer_id),

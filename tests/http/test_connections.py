@@ -19,7 +19,8 @@ from perfectpay_async import (
     RetryPolicy,
     UnexpectedRedirect,
 )
-from perfectpay_async.http.connector import Body, Exchange
+from perfectpay_async.http.exchange import Exchange
+from perfectpay_async.http.request import Body
 
 pytestmark = pytest.mark.usefixtures("quiet_loop")
 
