@@ -6,7 +6,14 @@ is a complete fleet on taskiq and RabbitMQ.
 """
 
 from .coordinator import Coordinator
-from .errors import FleetError, LedgerAway, LedgerError, MessageNotUnderstood, SessionLost
+from .errors import (
+    AccessRefused,
+    FleetError,
+    LedgerAway,
+    LedgerError,
+    MessageNotUnderstood,
+    SessionLost,
+)
 from .ledger import Ledger, WorkerLedger, open_ledger
 from .messages import ChunkMessage
 from .planning import Plan, enter_job, plan_job
@@ -25,6 +32,7 @@ from .records import (
 from .worker import FleetWorker
 
 __all__ = [
+    "AccessRefused",
     "ChunkMessage",
     "ChunkQueue",
     "ChunkReport",

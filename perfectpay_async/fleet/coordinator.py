@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from .errors import FleetError, LedgerAway
+from .errors import AccessRefused, FleetError, LedgerAway
 from .ledger import Ledger
 from .queues import ChunkQueue
 from .records import FleetJob, JobState, Progress
@@ -77,11 +77,14 @@ class Coordinator:
             How far the job is.
 
         Raises:
+            AccessRefused: The broker refuses what is asked of it.
             LedgerError: The ledger cannot be used.
         """
         while True:
             try:
                 progress = await self._step()
+            except AccessRefused:
+                raise
             except (LedgerAway, FleetError) as error:
                 _LOG.warning("%s", error.message)
             else:

@@ -23,3 +23,7 @@ class MessageNotUnderstood(PerfectPayError):  # noqa: N818 - as above
 
 class FleetError(PerfectPayError):
     """The broker or the rate pool cannot be used."""
+
+
+class AccessRefused(FleetError):  # noqa: N818 - as above
+    """The broker or Redis refuses the login, or what it asks for; trying again does not help."""

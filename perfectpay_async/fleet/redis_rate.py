@@ -23,6 +23,9 @@ from perfectpay_async.errors import ConfigurationError, DeadlineExceeded
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.resilience.limiter import Gcra
 
+from .errors import AccessRefused
+from .tasks import end_tasks
+
 SLICE: Final = 0.05
 """Seconds' worth of permits that are taken at a time."""
 MEMBERSHIP: Final = 1.5
@@ -79,18 +82,22 @@ class RedisRate:
 
     Raises:
         ConfigurationError: `url` is none, or the package redis is missing.
+        AccessRefused: On entering: Redis refuses the login. While it is only away, the share alone
+            counts.
     """
 
     def __init__(self, url: str, address: URL) -> None:
         try:
-            self._redis: Any = import_module("redis.asyncio")
+            redis: Any = import_module("redis.asyncio")
+            self._errors: Any = import_module("redis.exceptions")
+            self._failures: Any = (self._errors.RedisError, OSError, TimeoutError)
         except ImportError:
             raise ConfigurationError(
                 "a rate in Redis needs the package redis; "
                 'install it with: pip install "perfectpay-async[fleet]"'
             ) from None
         try:
-            self._client: Any = self._redis.Redis.from_url(
+            self._client: Any = redis.Redis.from_url(
                 url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT
             )
         except ValueError:
@@ -104,6 +111,7 @@ class RedisRate:
         self._rate = 1.0
         self._alone: Gcra | None = None
         self._alone_from = 0.0
+        self._away = False
         self._waiting = 0
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -111,6 +119,16 @@ class RedisRate:
     async def __aenter__(self) -> Self:
         self._now = asyncio.get_running_loop().time
         self._alone_from = self._now() + MEMBERSHIP
+        try:
+            await self._ask(0)
+        except (self._errors.AuthenticationError, self._errors.NoPermissionError):
+            await self._close()
+            raise AccessRefused(
+                "Redis refuses the login, or does not let this user run scripts; look at the user "
+                "and the password in its address"
+            ) from None
+        except self._failures:
+            pass  # it may come yet
         self._task = asyncio.create_task(self._keep_membership())
         return self
 
@@ -121,10 +139,8 @@ class RedisRate:
         traceback: TracebackType | None,
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        with suppress(Exception):
-            await self._client.aclose()
+            await end_tasks(self._task)
+        await self._close()
 
     async def grant(self, deadline: float) -> None:
         """Wait until one more request may be sent. First come, first served.
@@ -186,17 +202,13 @@ class RedisRate:
         """Take permits, or none to stay a member; return the seconds until the next ones."""
         asked = self._now()
         try:
-            # A timeout of our own: that of a socket begins anew with every connection.
-            async with asyncio.timeout(2 * _TIMEOUT):
-                taken, ahead, rate = await self._client.eval(
-                    _SCRIPT, 3, *self._keys, self._member, self.share, permits, MEMBERSHIP, _AHEAD
-                )
-        except (self._redis.RedisError, OSError, TimeoutError) as error:
+            taken, ahead, rate = await self._ask(permits)
+        except self._failures as error:
             self._leave(asked, type(error).__name__)
             return 0.0
         if not self.pooled:
             _LOG.info("the rate is that of the fleet's pool in Redis")
-        self.pooled, self._alone = True, None
+        self.pooled, self._away, self._alone = True, False, None
         self._alone_from = self._now() + MEMBERSHIP
         self._rate = max(float(rate), 1.0)
         # Counted from now, so after Redis did: a slow answer makes permits late, never early.
@@ -204,14 +216,25 @@ class RedisRate:
         self._permits.extend(first + place / self._rate for place in range(int(taken)))
         return float(ahead)
 
+    async def _ask(self, permits: int) -> Any:
+        # A timeout of our own: that of a socket begins anew with every connection.
+        async with asyncio.timeout(2 * _TIMEOUT):
+            return await self._client.eval(
+                _SCRIPT, 3, *self._keys, self._member, self.share, permits, MEMBERSHIP, _AHEAD
+            )
+
     def _leave(self, asked: float, reason: str) -> None:
         """Go on without Redis, once the others cannot be using this worker's share any more."""
-        if self.pooled:
-            _LOG.warning("Redis cannot be reached (%s): from now on the share alone counts", reason)
-            self.pooled = False
+        if not self._away:
+            _LOG.warning("Redis cannot be used (%s): from now on the share alone counts", reason)
+            self.pooled, self._away = False, True
             self._permits.clear()
             # It may have counted this worker in though its answer was lost.
             self._alone_from = asked + 2 * _TIMEOUT + MEMBERSHIP
+
+    async def _close(self) -> None:
+        with suppress(Exception):
+            await self._client.aclose()
 
     async def _keep_membership(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from .clock import lease_clock
 from .errors import LedgerAway, LedgerError, SessionLost
 from .ledger import WorkerLedger
 from .records import Standing, WorkerFacts
+from .tasks import end_tasks
 
 LEASE: Final = 30.0
 """Seconds after which the chunks of a worker that is not heard of are free for others."""
@@ -123,8 +124,7 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_tasks(self._task)
         self._ledger.call_when_lost(None)
         if self._id is not None:
             with suppress(LedgerError):

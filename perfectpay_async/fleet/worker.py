@@ -24,6 +24,7 @@ from .recorder import ChunkKeeper
 from .records import ChunkReport, Ending, FleetSettings, Taken
 from .session import LEASE, MARGIN, Session
 from .slices import parse_slice
+from .tasks import end_tasks
 
 SETTLE: Final = 2.0
 """Seconds before a chunk of a worker that has just died is gone on with: its last requests may
@@ -92,9 +93,9 @@ class FleetWorker:
         return self._session
 
     async def __aenter__(self) -> Self:
-        await self._session.__aenter__()
         if self._pool is not None:
-            await self._pool.__aenter__()
+            await self._pool.__aenter__()  # first, for it may refuse
+        await self._session.__aenter__()
         self._pace = WorkerPace(self._session, self._concurrency, self._pool)
         return self
 
@@ -167,10 +168,7 @@ class FleetWorker:
                 return Ending.RELEASED
             return await self._ledger.take(waiting.result(), message)
         finally:
-            for future in (waiting, draining):
-                future.cancel()
-                with suppress(asyncio.CancelledError, LedgerError):
-                    await future
+            await end_tasks(waiting, draining)
 
     async def _read(self, taken: Taken) -> list[Row] | None:
         """Return the rows of a chunk; None when the input cannot be read, or is another one."""

@@ -13,10 +13,12 @@ from perfectpay_async.bulk import JobRefused, RowResult, Verdict
 from perfectpay_async.fleet import (
     Ending,
     FleetSettings,
+    LedgerAway,
     LedgerError,
     SessionLost,
     WorkerFacts,
     enter_job,
+    open_ledger,
     plan_job,
 )
 from perfectpay_async.fleet.records import Taken
@@ -347,6 +349,14 @@ class TestVersions:
             await ledger.database.fetch("UPDATE fleet_version SET version = 99")
         with pytest.raises(LedgerError, match="newer version"):
             await ledger.prepare()
+
+    async def test_a_refused_login_is_said_without_the_password(self, postgres):
+        # As for a wrong password: the server of the tests asks for none.
+        stranger = open_ledger(postgres.url.replace("fleet@", "nobody:s3cret@"))
+        with pytest.raises(LedgerError, match="does not let us in") as caught:
+            await stranger.prepare()
+        assert not isinstance(caught.value, LedgerAway)  # which would be waited for
+        assert "s3cret" not in str(caught.value)
 
     async def test_its_clock_is_that_of_the_machine(self, ledger):
         async with ledger.database.transaction():

@@ -172,6 +172,19 @@ async def test_a_drained_worker_repeats_nothing(commands, sandbox, write):
     assert len(sandbox.ledger.writes) == 500
 
 
+async def test_a_refused_login_ends_the_commands_and_leaves_nothing(commands, write):
+    broker = commands.environment["PERFECTPAY_FLEET_BROKER"]
+    wrong = {"PERFECTPAY_FLEET_BROKER": broker.replace("guest:guest", "guest:s3cret")}
+    for command in (["worker", "--processes", "2"], ["submit", write(3)]):
+        process = await commands.start(*command, **wrong)
+        assert (await commands.end(process))[0] == 7
+        said = commands.log(process)
+        assert "Error: the broker refuses the login" in said
+        assert "s3cret" not in said
+    _, said = await commands.run("status", "--json")
+    assert json.loads(said)["jobs"] == []  # it can be submitted again
+
+
 async def test_the_coordinator_is_killed_and_run_again(commands, sandbox, write):
     file = write(1_800)
     submitted = await commands.start("submit", file)

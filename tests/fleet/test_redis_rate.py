@@ -6,9 +6,12 @@ import asyncio
 import uuid
 
 import pytest
+import redis.asyncio
 from yarl import URL
 
 from perfectpay_async.errors import ConfigurationError, DeadlineExceeded
+from perfectpay_async.fleet import AccessRefused
+from perfectpay_async.fleet import redis_rate as module
 from perfectpay_async.fleet.redis_rate import MEMBERSHIP, RedisRate
 from tests.fleet.servers import Redis
 
@@ -115,6 +118,31 @@ async def test_a_deadline_ends_the_wait_before_anything_is_sent(redis_server, ad
         with pytest.raises(DeadlineExceeded, match="the fleet's rate held") as caught:
             await slow.grant(now() + 0.1)
     assert caught.value.outcome == "not_sent"
+
+
+async def test_a_refused_login_is_said_at_once(address, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_TIMEOUT", 20.0)
+    if reason := Redis.missing():
+        pytest.skip(reason)
+    with Redis() as server:
+        client = redis.asyncio.Redis.from_url(server.url)
+        await client.config_set("requirepass", "right")
+        await client.aclose()
+        wrong = server.url.replace("//", "//:s3cret@")
+        with pytest.raises(AccessRefused, match="Redis refuses the login") as caught:
+            async with pool(wrong, address, 1.0):
+                pass
+        assert "s3cret" not in str(caught.value) + caplog.text
+        async with pool(server.url.replace("//", "//:right@"), address, 1.0) as good:
+            await until(lambda: good.pooled)
+
+
+async def test_a_redis_that_is_away_from_the_start_is_said_once(address, caplog):
+    async with pool("redis://:s3cret@127.0.0.1:9/", address, 50.0) as alone:
+        await alone.grant(asyncio.get_running_loop().time() + 60)
+        await asyncio.sleep(1.2)  # some beats
+    said = [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
+    assert said == ["Redis cannot be used (ConnectionError): from now on the share alone counts"]
 
 
 def test_an_address_that_is_none(address):

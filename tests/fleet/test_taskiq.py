@@ -9,11 +9,14 @@ import uuid
 import aio_pika
 import attrs
 import pytest
+from aiormq.exceptions import ChannelAccessRefused
 from taskiq import InMemoryBroker
+from taskiq.exceptions import SendTaskError
 from yarl import URL
 
 from perfectpay_async.errors import ConfigurationError
 from perfectpay_async.fleet import (
+    AccessRefused,
     ChunkMessage,
     ChunkReport,
     Ending,
@@ -24,6 +27,7 @@ from perfectpay_async.fleet import (
 from perfectpay_async.fleet.coordinator import Coordinator
 from perfectpay_async.fleet.taskiq import FleetBroker, RabbitQueue, serve, serving
 from perfectpay_async.fleet.taskiq.broker import TASK, queue_name
+from perfectpay_async.fleet.taskiq.failures import failure_of
 from tests.fleet.conftest import new_ledger
 
 MESSAGE = ChunkMessage(
@@ -224,6 +228,34 @@ class TestRabbitMq:
                 pass
         assert "s3cret" not in str(caught.value)
 
+    @pytest.mark.parametrize(
+        ("before", "after", "said"),
+        [
+            ("guest:guest@", "guest:s3cret@", "the broker refuses the login"),
+            ("guest:guest@", "s3cret@", "the broker refuses the login"),
+            ("/", "/s3cret", "the broker does not open the virtual host"),
+        ],
+    )
+    async def test_a_refusal_is_not_waited_for(self, rabbitmq, address, before, after, said):
+        start, place, end = rabbitmq.url.rpartition(before)
+        assert place
+        url = start + after + end
+        with pytest.raises(AccessRefused, match=said) as caught:
+            async with RabbitQueue(url, address):
+                pass
+        assert "s3cret" not in str(caught.value)
+        serving = serve(FleetBroker(url, address), Worker(Ending.DONE), asyncio.Event())
+        with pytest.raises(AccessRefused, match=said):
+            await asyncio.wait_for(serving, 30)  # half of what a broker that is away gets
+
+    def test_what_a_user_may_not_do_is_a_refusal(self):
+        error = SendTaskError()
+        error.__cause__ = ChannelAccessRefused("access to queue 'x' refused for user 's3cret'")
+        failure = failure_of(error)
+        assert isinstance(failure, AccessRefused)
+        assert "allow it to configure, write and read" in failure.message
+        assert "s3cret" not in failure.message
+
     @pytest.mark.parametrize("url", ["", "redis://x", "http://["])
     def test_an_address_that_is_none(self, url, address):
         with pytest.raises(ConfigurationError, match="the broker is amqp://"):
@@ -232,6 +264,14 @@ class TestRabbitMq:
 
 class TestCoordinator:
     """A whole job in one process, on real servers."""
+
+    async def test_a_refusal_ends_it(self, ledger, begin):
+        class Refusing:
+            async def take_dead_letters(self, job):
+                raise AccessRefused("no")
+
+        with pytest.raises(AccessRefused):
+            await asyncio.wait_for(Coordinator(ledger, Refusing(), await begin(3)).run(), 30)
 
     @pytest.fixture
     async def address(self, postgres):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from yarl import URL
@@ -52,6 +52,9 @@ from perfectpay_async.fleet.export import export_journal
 from perfectpay_async.fleet.locations import is_url
 
 from .options import BROKER, from_environment, opened_ledger, require_fleet, run
+
+if TYPE_CHECKING:
+    from perfectpay_async.fleet.taskiq import RabbitQueue
 
 _STOPS: Final = SafetyStops()
 _STOPPED_BY: Final[dict[str, tuple[type[PerfectPayError], ExitCode]]] = {
@@ -198,22 +201,26 @@ class _View:
 
 
 async def _submit(plan: Plan, address: URL, broker: str, view: _View, *, supersede: bool) -> int:
-    async with opened_ledger() as ledger:
+    from perfectpay_async.fleet.taskiq import RabbitQueue
+
+    # A broker that cannot be used leaves no job behind.
+    async with opened_ledger() as ledger, RabbitQueue(broker, address) as queue:
         job = await enter_job(ledger, plan, address, supersede=supersede)
-        return await _see_through(ledger, job, broker, view)
+        return await _see_through(ledger, queue, job, view)
 
 
 async def _reconcile(name: str, broker: str, view: _View) -> int:
+    from perfectpay_async.fleet.taskiq import RabbitQueue
+
     async with opened_ledger() as ledger:
         job = await ledger.job(name)
-        return await _see_through(ledger, job, broker, view, reopen=True)
+        async with RabbitQueue(broker, URL(job.facts.host)) as queue:
+            return await _see_through(ledger, queue, job, view, reopen=True)
 
 
 async def _see_through(
-    ledger: Ledger, job: FleetJob, broker: str, view: _View, *, reopen: bool = False
+    ledger: Ledger, queue: RabbitQueue, job: FleetJob, view: _View, *, reopen: bool = False
 ) -> int:
-    from perfectpay_async.fleet.taskiq import RabbitQueue
-
     click.echo(f"The job is {job.number}, with {job.facts.rows:,} rows", err=True)
     received: list[int] = []
     tally = Tally()
@@ -225,17 +232,15 @@ async def _see_through(
         received.append(number)
         coordinator.stop()
 
-    console = None if view.quiet else stderr_console()
-    async with RabbitQueue(broker, URL(job.facts.host)) as queue:
-        coordinator = Coordinator(ledger, queue, job, note)
-        if reopen:
-            await coordinator.reopen()
-        # From now on, no command of one machine takes the input for its own.
-        await export_journal(ledger, job, _journal(job, view))
-        with call_on_signals(stop):
-            async with show_progress(tally, job.facts.rows, console):
-                progress = await coordinator.run()
-                note(progress, job)
+    coordinator = Coordinator(ledger, queue, job, note)
+    if reopen:
+        await coordinator.reopen()
+    # From now on, no command of one machine takes the input for its own.
+    await export_journal(ledger, job, _journal(job, view))
+    with call_on_signals(stop):
+        async with show_progress(tally, job.facts.rows, None if view.quiet else stderr_console()):
+            progress = await coordinator.run()
+            note(progress, job)
     return await _tell(ledger, coordinator.job, progress, view, received)
 
 

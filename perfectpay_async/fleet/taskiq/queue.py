@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import AMQPError, QueueEmpty
-from taskiq.exceptions import TaskiqError
+from aio_pika.exceptions import QueueEmpty
 from yarl import URL
 
 from perfectpay_async.fleet.errors import FleetError, MessageNotUnderstood
 from perfectpay_async.fleet.messages import ChunkMessage
 
 from .broker import TASK, FleetBroker, parse_body
+from .failures import FAILURES, failure_of
 
 _PATIENCE: Final = 10.0
 
@@ -30,6 +30,8 @@ class RabbitQueue:
 
     Raises:
         ConfigurationError: `url` is none.
+        AccessRefused: On entering: RabbitMQ refuses the login, or what it asks for.
+        FleetError: On entering: it cannot be reached.
     """
 
     def __init__(self, url: str, address: URL) -> None:
@@ -42,12 +44,14 @@ class RabbitQueue:
             )
 
         self._task = chunk
-        self._started = False
 
     async def __aenter__(self) -> Self:
-        async with _reachable():
-            await self._broker.startup()
-        self._started = True
+        try:
+            async with _reachable():
+                await self._broker.startup()
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
@@ -56,12 +60,12 @@ class RabbitQueue:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._started:
-            try:
-                async with _reachable():
-                    await self._broker.shutdown()
-            except FleetError:
-                return  # it has gone already
+        await self._close()
+
+    async def _close(self) -> None:
+        with suppress(FleetError):  # it has gone already
+            async with _reachable():
+                await self._broker.shutdown()
 
     async def send(self, message: ChunkMessage) -> None:
         """Send a message, and return when the broker has it on its disk."""
@@ -128,7 +132,5 @@ async def _reachable() -> AsyncGenerator[None]:
     try:
         async with asyncio.timeout(_PATIENCE):
             yield
-    except (AMQPError, TaskiqError, OSError, RuntimeError, TimeoutError) as error:
-        # Its message may quote the address, and with it the password.
-        cause = error.__cause__ or error
-        raise FleetError(f"the broker cannot be reached ({type(cause).__name__})") from None
+    except FAILURES as error:
+        raise failure_of(error) from None

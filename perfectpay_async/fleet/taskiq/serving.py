@@ -7,17 +7,17 @@ import logging
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from aio_pika.exceptions import AMQPError
 from taskiq import Context, TaskiqDepends
 from taskiq.receiver import Receiver
 
 from perfectpay_async.errors import PerfectPayError
-from perfectpay_async.fleet.errors import FleetError
+from perfectpay_async.fleet.errors import AccessRefused
 from perfectpay_async.fleet.messages import ChunkMessage
 from perfectpay_async.fleet.records import Ending
 from perfectpay_async.fleet.worker import FleetWorker
 
 from .broker import CHUNKS_AT_ONCE, TASK, FleetBroker
+from .failures import FAILURES, failure_of
 
 _PAUSE: Final = 1.0
 _PATIENCE: Final = 60.0
@@ -67,6 +67,7 @@ async def serve(broker: FleetBroker, worker: FleetWorker, stopping: asyncio.Even
         stopping: Ends it.
 
     Raises:
+        AccessRefused: RabbitMQ refuses the login, or what it asks for.
         FleetError: RabbitMQ could not be reached for a minute at the start.
         LedgerError: The ledger cannot be used any more.
     """
@@ -77,8 +78,8 @@ async def serve(broker: FleetBroker, worker: FleetWorker, stopping: asyncio.Even
         return await task.run(message, context.message.task_id)
 
     broker.is_worker_process = True
-    await _start(broker, stopping)
     try:
+        await _start(broker, stopping)
         while not stopping.is_set():
             receiver = Receiver(
                 broker, max_async_tasks=CHUNKS_AT_ONCE, max_prefetch=0, run_startup=False
@@ -99,10 +100,10 @@ async def _start(broker: FleetBroker, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
             return await broker.startup()
-        except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
-            if asyncio.get_running_loop().time() >= end:
-                # Its message may quote the address, and with it the password.
-                raise FleetError(f"the broker cannot be reached ({type(error).__name__})") from None
-            _LOG.warning("the broker cannot be reached yet (%s)", type(error).__name__)
+        except FAILURES as error:
+            failure = failure_of(error)
+            if isinstance(failure, AccessRefused) or asyncio.get_running_loop().time() >= end:
+                raise failure from None
+            _LOG.warning("%s; it is tried again", failure.message)
         await asyncio.sleep(_PAUSE)
     return None
