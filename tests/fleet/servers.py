@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 PATIENCE = 60.0
 """Seconds that a server has to start on a busy machine."""
 
@@ -275,14 +277,26 @@ def _children_with(setting: str) -> list[int]:
 
 
 def main() -> None:
-    """Start all three, and say how to use them."""
-    with RabbitMq() as broker, Postgres() as ledger, Redis() as redis:
+    """Start all three, and say how to use them; end them with this process."""
+    for number in _ENDS:
+        signal.signal(number, _end)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        RabbitMq() as broker,
+        Postgres() as ledger,
+        Redis() as redis,
+    ):
         print("# RabbitMQ, PostgreSQL and Redis on this machine; Ctrl-C ends them.", flush=True)
         print(f"export PERFECTPAY_FLEET_BROKER={broker.url}")
         print(f"export PERFECTPAY_FLEET_LEDGER={ledger.url}")
         print(f"export PERFECTPAY_FLEET_REDIS={redis.url}", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
+        signal.pause()
+
+
+def _end(*_: object) -> None:
+    for number in _ENDS:
+        signal.signal(number, signal.SIG_IGN)  # another one would leave servers behind
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
