@@ -17,8 +17,7 @@ from perfectpay_async.bulk.jobs.journal import Journal
 from perfectpay_async.bulk.jobs.records import ChunkState
 
 from .ledger import Ledger
-from .records import FleetJob
-from .sql_ledger import Problem
+from .records import FleetJob, Problem
 
 
 async def export_journal(ledger: Ledger, job: FleetJob, path: Path) -> bool:

@@ -17,13 +17,14 @@ from .records import (
     Ending,
     FleetJob,
     FleetSettings,
+    Problem,
     Progress,
     Standing,
     Taken,
     WorkerEntry,
     WorkerFacts,
 )
-from .sql_ledger import Problem, SqlLedger
+from .sql import SqlLedger
 
 
 class WorkerLedger(Protocol):

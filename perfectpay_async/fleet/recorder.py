@@ -20,8 +20,7 @@ from perfectpay_async.errors import PerfectPayError
 
 from .errors import LedgerAway, LedgerError, SessionLost
 from .ledger import WorkerLedger
-from .records import Taken
-from .sql_ledger import Problem
+from .records import Problem, Taken
 
 SAVE_SECONDS: Final = 1.0
 """So often the results are saved: a worker that is killed loses no more than those since."""

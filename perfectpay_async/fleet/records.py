@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import attrs
 from attrs import field, frozen
 
-from perfectpay_async.bulk import JobFacts, SafetyStops
+from perfectpay_async.bulk import JobFacts, RowResult, SafetyStops
 from perfectpay_async.bulk.jobs.records import ChunkState
 from perfectpay_async.bulk.report import FAILED, Counts, Verdict
 from perfectpay_async.bulk.settings import ATTEMPTS, DEADLINE
 
 from .messages import ChunkMessage
+
+Problem: TypeAlias = tuple[int, RowResult, float]
+"""A result that is not ok: position in the input, the result, and when it ended."""
 
 
 @frozen(kw_only=True)

@@ -22,7 +22,7 @@ from perfectpay_async.fleet import (
     plan_job,
 )
 from perfectpay_async.fleet.records import Taken
-from perfectpay_async.fleet.sql_ledger import MAX_FUTILE
+from perfectpay_async.fleet.sql.worker_ledger import MAX_FUTILE
 
 
 def facts(name, rate=40.0):

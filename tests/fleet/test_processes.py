@@ -23,12 +23,13 @@ PATIENCE = 120.0
 CUSTOM = """
 import os
 from perfectpay_async.bulk import inspection
-from perfectpay_async.fleet import recorder, slices, sql_ledger, worker
+from perfectpay_async.fleet import recorder, slices, worker
+from perfectpay_async.fleet.sql import worker_ledger
 for module in (inspection, recorder, slices):
     module.CHUNK_ROWS = 100
 worker.SETTLE = 0.2
 if fatal := os.environ.get("FATAL_CHUNK"):
-    sql_ledger.MAX_FUTILE, sql_ledger.SUSPECT = 3, 1
+    worker_ledger.MAX_FUTILE, worker_ledger.SUSPECT = 3, 1
     read = worker._read_rows
     def read_or_die(taken):
         if taken.slice.number == int(fatal):
