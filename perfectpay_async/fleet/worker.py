@@ -34,6 +34,8 @@ GRACE: Final = 10.0
 
 _INPUT_PATIENCE: Final = 60.0
 _PAUSE: Final = 1.0
+_DRAINS: Final = "the worker drains"
+_STOPPED: Final = "the job was stopped"
 _LOG: Final = logging.getLogger("perfectpay_async.fleet")
 
 
@@ -157,7 +159,7 @@ class FleetWorker:
                 continue
             if report is not None:
                 return report
-        return ChunkReport(message=message, ending=Ending.RELEASED, reason="the worker drains")
+        return ChunkReport(message=message, ending=Ending.RELEASED, reason=_DRAINS)
 
     async def _take(self, message: ChunkMessage) -> Taken | Ending:
         waiting = asyncio.ensure_future(self._session.id())
@@ -257,14 +259,12 @@ class FleetWorker:
             return None  # a process that was frozen has failures that say nothing about the job
         if reason is None and not work.stopped and not self._drained.is_set():
             return None  # the lease ended in between: some rows were not begun
-        ending = Ending.RELEASED
+        ending, said = Ending.STOPPED, _STOPPED
         if reason is not None:
-            ending = Ending.STOPPED
-            job = taken.job.facts.id
-            await self._ledger.stop_job(job, type(reason).__name__, reason.message)
-        elif work.stopped:
-            ending = Ending.STOPPED
-        said = "the worker drains" if reason is None else reason.message
+            said = reason.message
+            await self._ledger.stop_job(taken.job.facts.id, type(reason).__name__, said)
+        elif not work.stopped:
+            ending, said = Ending.RELEASED, _DRAINS
         await self._ledger.release(taken, said)
         return ChunkReport(message=message, ending=ending, counts=counts, reason=said)
 

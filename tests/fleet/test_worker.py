@@ -262,7 +262,7 @@ class TestStopping:
             await until(lambda: len(sandbox.ledger.writes) > 5)
             await ledger.stop_job(job.facts.id, "FleetError", "stopped by an operator")
             report = await asyncio.wait_for(task, 30)
-        assert report.ending is Ending.STOPPED
+        assert (report.ending, report.reason) == (Ending.STOPPED, "the job was stopped")
         assert len(sandbox.ledger.writes) < 100
         assert (await ledger.job("1")).reason == "stopped by an operator"
 
