@@ -56,6 +56,17 @@ class SafetyStops:
     max_outage: float | None = field(default=900.0, validator=_check_seconds)
 
 
+def too_many(failed: int, ended: int, stops: SafetyStops) -> SafetyStop | None:
+    """Return why nothing more must be sent when so many of the rows that ended last failed."""
+    most = stops.max_failures
+    if most is None or ended < FEWEST or failed <= most * ended:
+        return None
+    return SafetyStop(
+        f"{failed:,} of the last {ended:,} rows failed, which is more than {most:.1%}; look at "
+        "their messages before you go on"
+    )
+
+
 class SafetyWatch:
     """Watches the results of one run.
 
@@ -94,13 +105,9 @@ class SafetyWatch:
             closed_for: Seconds for which the rate control has let nothing but probes pass.
             why: What the probes met.
         """
-        most, longest = self._stops.max_failures, self._stops.max_outage
-        ended = len(self._last)
-        if most is not None and ended >= FEWEST and self._failed > most * ended:
-            return SafetyStop(
-                f"{self._failed:,} of the last {ended:,} rows failed, which is more than "
-                f"{most:.1%}; look at their messages before you go on"
-            )
+        if (failures := too_many(self._failed, len(self._last), self._stops)) is not None:
+            return failures
+        longest = self._stops.max_outage
         away = max(closed_for, 0.0 if self._away_since is None else now - self._away_since)
         if longest is not None and away > longest:
             met = f" ({why})" if (why := why or self._trouble) else ""

@@ -11,6 +11,7 @@ from .errors import AccessRefused, FleetError, LedgerAway
 from .ledger import Ledger
 from .queues import ChunkQueue
 from .records import FleetJob, JobState, Progress
+from .stops import JobWatch
 
 WINDOW: Final = 4
 """Messages for each live worker that may wait in the queue. Few: what waits there for long may be
@@ -51,6 +52,7 @@ class Coordinator:
         self._queue = queue
         self._on_progress = on_progress
         self._stale = stale
+        self._watch = JobWatch(job.settings.stops)
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -71,7 +73,8 @@ class Coordinator:
     async def run(self) -> Progress:
         """Bring all chunks to the workers; return when none is left, or the job was stopped.
 
-        While the ledger or the queue is away, it waits for them.
+        It stops the job when too many of its rows fail. While the ledger or the queue is away, it
+        waits for them.
 
         Returns:
             How far the job is.
@@ -105,6 +108,9 @@ class Coordinator:
         if self._on_progress is not None:
             self._on_progress(progress, self.job)
         if progress.ended or self.job.state is not JobState.OPEN:
+            return progress
+        if (reason := self._watch.reason(progress.counts)) is not None:
+            await self._ledger.stop_job(job, type(reason).__name__, reason.message)
             return progress
         for message in await self._queue.take_dead_letters(job):
             if message.generation == self.job.facts.generation:

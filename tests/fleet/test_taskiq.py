@@ -14,6 +14,7 @@ from taskiq import InMemoryBroker
 from taskiq.exceptions import SendTaskError
 from yarl import URL
 
+from perfectpay_async.bulk import Verdict, stops
 from perfectpay_async.errors import ConfigurationError
 from perfectpay_async.fleet import (
     AccessRefused,
@@ -23,6 +24,8 @@ from perfectpay_async.fleet import (
     FleetError,
     FleetWorker,
     LedgerError,
+    SendingQueue,
+    WorkerFacts,
 )
 from perfectpay_async.fleet.coordinator import Coordinator
 from perfectpay_async.fleet.taskiq import FleetBroker, RabbitQueue, serve, serving
@@ -146,8 +149,10 @@ class TestRabbitMq:
                 return worker.seen == [MESSAGE]
 
             await until(seen)
+            assert await queue.workers() == 1
             await served.stop()
             assert (await queue.waiting(), await queue.dead_letters()) == (0, 0)
+            assert await queue.workers() == 0
 
     async def test_a_chunk_that_was_given_back_is_delivered_again(self, rabbitmq, address):
         worker = Worker(Ending.RELEASED)
@@ -276,6 +281,37 @@ class TestCoordinator:
     @pytest.fixture
     async def address(self, postgres):
         return await new_ledger(postgres)
+
+    async def test_too_many_failures_of_the_whole_job_stop_it(self, ledger, begin, monkeypatch):
+        """None of the chunks has enough of them to be stopped for."""
+        for place in ("fleet.slices", "fleet.recorder", "bulk.inspection"):
+            monkeypatch.setattr(f"perfectpay_async.{place}.CHUNK_ROWS", 20)
+        monkeypatch.setattr(stops, "FEWEST", 30)
+        job = await begin(80)
+        await ledger.join(
+            WorkerFacts(id="w", name="w", version="1", rate=None), 60, instead_of=None
+        )
+
+        async def fail(message):
+            taken = await ledger.take("w", message)
+            for offset in range(20):
+                taken.state.mark(offset, Verdict.REJECTED)
+            await ledger.save(taken, taken.state, [], requests=20, retried=0)
+
+        first, *_ = await ledger.to_enqueue(job, window=3, stale=None)
+        await fail(first)  # before it was opened again, so to say
+        steps = []
+
+        async def run_it_some_time(message):
+            if len(steps) > message.chunk:
+                await fail(message)
+
+        queue = SendingQueue(run_it_some_time)
+        coordinator = Coordinator(ledger, queue, job, lambda *step: steps.append(step), stale=0.1)
+        progress = await asyncio.wait_for(coordinator.run(), 60)
+        assert (coordinator.job.state, coordinator.job.stopped_by) == ("stopped", "SafetyStop")
+        assert coordinator.job.reason.startswith("40 of the last 40 rows failed")
+        assert progress.finished == 60
 
     async def test_a_job_is_seen_through(
         self, rabbitmq, client, sandbox, ledger, open_another, begin, monkeypatch

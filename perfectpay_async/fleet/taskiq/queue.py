@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import QueueEmpty
+from pamqp.commands import Queue
 from yarl import URL
 
 from perfectpay_async.fleet.errors import FleetError, MessageNotUnderstood
@@ -74,11 +75,15 @@ class RabbitQueue:
 
     async def waiting(self) -> int:
         """Return how many messages no worker has been given."""
-        return await self._count(self._broker.queue)
+        return (await self._declared(self._broker.queue)).message_count or 0
+
+    async def workers(self) -> int:
+        """Return how many workers listen to the queue."""
+        return (await self._declared(self._broker.queue)).consumer_count or 0
 
     async def dead_letters(self) -> int:
         """Return how many messages are in the dead-letter queue."""
-        return await self._count(self._broker.dead_queue)
+        return (await self._declared(self._broker.dead_queue)).message_count or 0
 
     async def take_dead_letters(self, job: str) -> list[ChunkMessage]:
         """Take the messages of a job out of the dead-letter queue, and leave all others there."""
@@ -99,10 +104,9 @@ class RabbitQueue:
                 await letter.nack(requeue=True)
         return found
 
-    async def _count(self, name: str) -> int:
+    async def _declared(self, name: str) -> Queue.DeclareOk:
         async with _reachable(), self._channel() as channel:
-            queue = await channel.declare_queue(name, passive=True)
-            return queue.declaration_result.message_count or 0
+            return (await channel.declare_queue(name, passive=True)).declaration_result
 
     @asynccontextmanager
     async def _channel(self) -> AsyncGenerator[AbstractChannel]:
