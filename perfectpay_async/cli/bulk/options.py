@@ -130,8 +130,11 @@ def address_options(command: Callable[..., int]) -> Callable[..., int]:
     return with_address
 
 
-def run_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command that changes cards its options; it gets them as `options`."""
+def limit_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options about when to give up.
+
+    It gets those for one card as `attempts` and `deadline`, and those for all of them as `stops`.
+    """
 
     @click.option(
         "--attempts",
@@ -164,6 +167,18 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         show_default=True,
         help='Stop when the API has been away for so many seconds; "inf" for never.',
     )
+    @wraps(command)
+    def with_limits(*, max_failures: float, max_outage: float, **others: object) -> int:
+        stops = SafetyStops(max_failures=max_failures, max_outage=max_outage)
+        return command(stops=stops, **others)
+
+    return with_limits
+
+
+def run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command that changes cards its options; it gets them as `options`."""
+
+    @limit_options
     @click.option(
         "--max-duration",
         type=click.FloatRange(0, min_open=True),
@@ -181,8 +196,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         *,
         attempts: int,
         deadline: float,
-        max_failures: float,
-        max_outage: float,
+        stops: SafetyStops,
         max_duration: float | None,
         limit: int | None,
         **others: object,
@@ -192,7 +206,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
             deadline=deadline,
             max_duration=max_duration,
             max_rows=limit,
-            stops=SafetyStops(max_failures=max_failures, max_outage=max_outage),
+            stops=stops,
         )
         return command(options=options, **others)
 
