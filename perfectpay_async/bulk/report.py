@@ -102,6 +102,8 @@ class BulkReport:
         problems: The first 1,000 results that are not ok.
         stopped_by: The error that ended the run early, such as a refused key.
         rate: What the rate control did, as it was in the end; None for a run without it.
+        attempts_at_least: Whether more were sent than `attempts` says: a worker of a fleet was
+            killed, whose last ones nobody has counted.
     """
 
     ok: int
@@ -118,6 +120,7 @@ class BulkReport:
     problems: tuple[RowResult, ...] = field(repr=False)
     stopped_by: PerfectPayError | None = None
     rate: RateFigures | None = None
+    attempts_at_least: bool = False
 
     @property
     def rows(self) -> int:
@@ -213,4 +216,5 @@ class Tally:
             problems=tuple(self.problems),
             stopped_by=stopped_by,
             rate=self.rate,
+            attempts_at_least=False,
         )

@@ -76,6 +76,7 @@ def account_json(report: BulkReport, job: str) -> str:
             "earlier": report.earlier,
             "retried": report.retried,
             "requests": report.attempts,
+            "requests_at_least": report.attempts_at_least,
             "elapsed": round(report.elapsed, 3),
             "requests_per_second": round(report.requests_per_second, 1),
             "rate": None if report.rate is None else _rate_json(report.rate),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -41,7 +40,12 @@ async def export_journal(ledger: Ledger, job: FleetJob, path: Path) -> bool:
         return False
     made = path.with_name(f"{path.name}.export")
     made.unlink(missing_ok=True)
-    options = {**json.loads(job.facts.options), "fleet": job.number}
+    progress = await ledger.progress(job.facts.id)
+    options = {
+        **json.loads(job.facts.options),
+        "fleet": job.number,
+        "requests_at_least": progress.requests_at_least,
+    }
     facts = attrs.evolve(job.facts, options=json.dumps(options))
     meta = {name: str(value) for name, value in attrs.asdict(facts).items()}
     await asyncio.to_thread(Journal.create, made, meta)
@@ -54,11 +58,10 @@ async def export_journal(ledger: Ledger, job: FleetJob, path: Path) -> bool:
         while problems := await ledger.problems(job.facts.id, Verdict, last):
             await asyncio.to_thread(_write_problems, journal, problems)
             last = problems[-1][0]
-        progress = await ledger.progress(job.facts.id)
         run = RunRecord(
             1,
             began=job.facts.created,
-            seen=time.time(),
+            seen=job.facts.created + progress.seconds,  # as if nothing lay in between
             ending="end of input" if progress.ended else "stopped",
             requests=progress.requests,
             retried=progress.retried,

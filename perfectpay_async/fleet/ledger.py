@@ -90,7 +90,7 @@ class WorkerLedger(Protocol):
         """Give a taken chunk back; nothing is done when another worker has it already."""
 
     async def stop_job(self, job: str, stopped_by: str, reason: str) -> None:
-        """Let no worker go on with a job."""
+        """Let no worker go on with a job, unless it has ended."""
 
 
 class Ledger(WorkerLedger, Protocol):

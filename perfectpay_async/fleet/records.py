@@ -35,8 +35,8 @@ class FleetSettings:
         attempts: Most attempts for one row.
         deadline: Seconds for one row.
         only_forward: Whether a card is left alone that has this or a later expiry.
-        max_failures: As for `SafetyStops`, in each chunk.
-        max_outage: As for `SafetyStops`.
+        max_failures: As for `SafetyStops`: in the job, and in each chunk by itself.
+        max_outage: As for `SafetyStops`: for any of the workers.
     """
 
     location: str
@@ -142,6 +142,8 @@ class Progress:
         rows: Its rows.
         counts: How many of them ended how.
         requests: Requests whose results are in the ledger.
+        requests_at_least: Whether more were sent: a worker was lost before it had saved its last
+            results, and nobody knows how many requests they took.
         retried: Rows that needed more than one.
         chunks: Its chunks.
         done: Those that are done.
@@ -149,11 +151,14 @@ class Progress:
         running: Those that a live worker has.
         queued: Those with a message that no worker has taken.
         workers: Live workers of the fleet.
+        seconds: How long it has been worked on; the time in which no worker had a chunk of it is
+            not counted.
     """
 
     rows: int
     counts: Counts
     requests: int
+    requests_at_least: bool
     retried: int
     chunks: int
     done: int
@@ -161,6 +166,7 @@ class Progress:
     running: int
     queued: int
     workers: int
+    seconds: float
 
     @property
     def finished(self) -> int:

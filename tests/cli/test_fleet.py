@@ -39,6 +39,25 @@ def enter(ledger, file):
     return asyncio.run(main())
 
 
+async def finish(ledger, job, export=None):
+    """Let one row of two be applied, and the other not."""
+    opened = open_ledger(ledger)
+    try:
+        worker = WorkerFacts(id="one", name="one", version="1", rate=None)
+        await opened.join(worker, 30.0, instead_of=None)
+        (message,) = await opened.to_enqueue(job, window=1, stale=None)
+        taken = await opened.take("one", message)
+        assert isinstance(taken, Taken)
+        taken.state.mark(0, Verdict.OK)
+        taken.state.mark(1, Verdict.REJECTED)
+        result = RowResult(3, "pm_gone", Verdict.REJECTED, attempts=1, message="not there")
+        await opened.save(taken, taken.state, [(1, result, 1.0)], requests=2, retried=0)
+        if export is not None:
+            await export_journal(opened, job, export)
+    finally:
+        await opened.close()
+
+
 class TestWhatIsMissing:
     @pytest.mark.parametrize("command", [["status"], ["stop", "1"], ["submit", "x"]])
     def test_the_addresses_are_asked_for(self, command, environment, capsys):
@@ -112,6 +131,18 @@ class TestStatus:
         out = capsys.readouterr().out
         (said,) = json.loads(out[out.index("{") :])["jobs"]
         assert (said["state"], said["reason"]) == ("stopped", "it was stopped by an operator")
+        assert run(["fleet", "stop", "1"]) == 0
+        assert capsys.readouterr().out == "Job 1 was stopped already.\n"
+
+    def test_a_job_that_has_finished_is_not(self, ledger, write_csv, capsys):
+        asyncio.run(finish(ledger, enter(ledger, write_csv("pm_1", "pm_gone"))))
+        assert run(["fleet", "stop", "1"]) == 0
+        said = capsys.readouterr().out
+        assert said == "Job 1 had finished already; there was nothing to stop.\n"
+        assert run(["fleet", "status", "--json"]) == 0
+        (job,) = json.loads(capsys.readouterr().out)["jobs"]
+        assert (job["state"], job["requests"], job["requests_at_least"]) == ("finished", 2, False)
+        assert 0 <= job["seconds"] < 60
 
 
 def test_an_export_is_read_by_the_commands_of_one_machine(
@@ -119,23 +150,7 @@ def test_an_export_is_read_by_the_commands_of_one_machine(
 ):
     job = enter(ledger, write_csv("pm_1", "pm_gone"))
 
-    async def finish():
-        opened = open_ledger(ledger)
-        try:
-            worker = WorkerFacts(id="one", name="one", version="1", rate=None)
-            await opened.join(worker, 30.0, instead_of=None)
-            (message,) = await opened.to_enqueue(job, window=1, stale=None)
-            taken = await opened.take("one", message)
-            assert isinstance(taken, Taken)
-            taken.state.mark(0, Verdict.OK)
-            taken.state.mark(1, Verdict.REJECTED)
-            result = RowResult(3, "pm_gone", Verdict.REJECTED, attempts=1, message="not there")
-            await opened.save(taken, taken.state, [(1, result, 1.0)], requests=2, retried=0)
-            await export_journal(opened, job, tmp_path / "jobs" / "cards-fleet-1.job")
-        finally:
-            await opened.close()
-
-    asyncio.run(finish())
+    asyncio.run(finish(ledger, job, tmp_path / "jobs" / "cards-fleet-1.job"))
     assert run(["bulk", "status", "cards-fleet-1", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["state"], said["ok"], said["rejected"]) == ("finished", 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 
 import attrs
@@ -21,7 +22,9 @@ from perfectpay_async.fleet import (
     open_ledger,
     plan_job,
 )
+from perfectpay_async.fleet.recorder import copy_of
 from perfectpay_async.fleet.records import Taken
+from perfectpay_async.fleet.sql import ledger as sql
 from perfectpay_async.fleet.sql.worker_ledger import MAX_FUTILE
 
 
@@ -41,15 +44,20 @@ async def expire(ledger, name):
 
 
 @pytest.fixture
-def begin(ledger, write_input):
-    """Makes a job on a file of so many cards; no server knows them."""
+def begin_in(write_input):
+    """Makes a job on a file of so many cards in a ledger; no server knows them."""
 
-    async def make(cards, *, supersede=False):
+    async def make(ledger, cards, *, supersede=False):
         path = write_input([f"pm_{number}" for number in range(cards)])
         plan = plan_job(FleetSettings(location=path, format="csv"))
         return await enter_job(ledger, plan, URL("http://127.0.0.1:9"), supersede=supersede)
 
     return make
+
+
+@pytest.fixture
+def begin(ledger, begin_in):
+    return functools.partial(begin_in, ledger)
 
 
 @pytest.fixture
@@ -67,10 +75,15 @@ async def worker(ledger):
     return await join(ledger, "one")
 
 
-async def finish(ledger, taken, verdict=Verdict.OK):
+def done(taken):
+    state = copy_of(taken.state)
     for offset in range(taken.slice.rows):
-        taken.state.mark(offset, verdict)
-    await ledger.save(taken, taken.state, [], requests=taken.slice.rows, retried=0)
+        state.mark(offset, Verdict.OK)
+    return state
+
+
+async def finish(ledger, taken):
+    await ledger.save(taken, done(taken), [], requests=taken.slice.rows, retried=0)
 
 
 class TestTaking:
@@ -145,6 +158,12 @@ class TestTaking:
         assert (stopped.stopped_by, stopped.reason) == ("SafetyStop", "too much failed")
         await ledger.reopen_job(job.facts.id)
         assert isinstance(await ledger.take(worker, messages[0]), Taken)
+
+    async def test_a_job_that_has_ended_is_not_stopped(self, ledger, job, messages, worker):
+        for message in messages:
+            await finish(ledger, await ledger.take(worker, message))
+        await ledger.stop_job(job.facts.id, "FleetError", "too late")
+        assert (await ledger.job("1")).state == "open"
 
     async def test_a_chunk_that_always_ends_its_worker_is_given_up(
         self, ledger, job, messages, worker
@@ -250,6 +269,65 @@ class TestAccount:
         assert (progress.rows, progress.finished, progress.workers) == (2_500, 1_000, 1)
         assert not progress.ended
 
+    async def test_the_time_without_a_worker_is_none_of_work(self, ledger, messages, worker):
+        async def seconds_after(hours):
+            async with ledger.database.transaction():
+                await ledger.database.fetch("UPDATE fleet_job SET seen = seen - $1", hours)
+            return (await ledger.progress(messages[0].job)).seconds
+
+        assert await seconds_after(0) == 0
+        await finish(ledger, await ledger.take(worker, messages[0]))
+        first = await seconds_after(3_600)
+        assert 0 < first < 3_600
+        taken = await ledger.take(worker, messages[1])
+        assert await seconds_after(2) == first  # as if a worker had had it for two seconds
+        await ledger.renew(worker, 30.0)
+        assert first + 2 <= await seconds_after(2)
+        await ledger.release(taken, "")
+        assert first + 4 <= await seconds_after(0) < 3_600
+        await ledger.renew(worker, 30.0)  # it has none any more
+        assert await seconds_after(3_600) == await seconds_after(0)
+
+    async def test_a_clock_that_is_put_back_takes_no_time_away(self, ledger, messages, worker):
+        await ledger.take(worker, messages[0])
+        async with ledger.database.transaction():
+            await ledger.database.fetch("UPDATE fleet_job SET seen = seen + 3600")
+        await ledger.renew(worker, 30.0)
+        before = (await ledger.progress(messages[0].job)).seconds
+        async with ledger.database.transaction():
+            await ledger.database.fetch("UPDATE fleet_job SET seen = seen - 2")
+        await ledger.renew(worker, 30.0)
+        assert before + 2 <= (await ledger.progress(messages[0].job)).seconds < 60
+
+    async def test_requests_are_a_lower_bound_once_a_worker_was_lost(
+        self, ledger, open_another, messages
+    ):
+        async def at_least():
+            return (await ledger.progress(messages[0].job)).requests_at_least
+
+        other = await open_another()
+        taken = await other.take(await join(other, "dying"), messages[0])
+        await other.start(taken)
+        assert not await at_least()  # what it has not saved yet, it will
+        await expire(ledger, "dying")
+        assert await at_least()
+        taken = await ledger.take(await join(ledger, "one"), messages[0])
+        await ledger.start(taken)
+        for _ in range(2):  # a save whose answer was lost is said again
+            await ledger.save(taken, done(taken), [], requests=1_000, retried=0)
+        assert (await ledger.progress(messages[0].job)).done == 1
+        assert await at_least()
+
+    async def test_and_are_exact_when_every_chunk_was_given_back(self, ledger, messages, worker):
+        for message in messages:
+            await ledger.start(taken := await ledger.take(worker, message))
+            await ledger.release(taken, "it drains")
+            await ledger.start(taken := await ledger.take(worker, message))
+            for _ in range(2):
+                await ledger.save(taken, done(taken), [], requests=taken.slice.rows, retried=0)
+        progress = await ledger.progress(messages[0].job)
+        assert (progress.done, progress.requests_at_least) == (3, False)
+
 
 class TestEnqueueing:
     async def test_the_window_bounds_what_waits(self, ledger, job, worker):
@@ -343,6 +421,16 @@ class TestVersions:
     async def test_it_can_be_prepared_again(self, ledger, job):
         await ledger.prepare()
         assert await ledger.jobs() == [job]
+
+    async def test_an_older_one_is_brought_up_to_date(self, open_another, begin_in, monkeypatch):
+        monkeypatch.setattr(sql, "MIGRATIONS", sql.MIGRATIONS[:1])
+        older = await open_another()
+        job = await begin_in(older, 3)
+        monkeypatch.undo()
+        newer = await open_another()
+        assert await newer.jobs() == [job]
+        progress = await newer.progress(job.facts.id)
+        assert (progress.seconds, progress.requests_at_least) == (0, False)
 
     async def test_a_newer_ledger_is_refused(self, ledger):
         async with ledger.database.transaction():

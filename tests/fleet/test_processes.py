@@ -7,7 +7,10 @@ import json
 import os
 import signal
 import sys
+import time
+from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,7 @@ from tests.fleet.conftest import new_ledger
 
 COMMAND = (sys.executable, "-c", "from perfectpay_async.cli import main; main()")
 PATIENCE = 120.0
+WORKER = "perfectpay fleet worker"
 # What `sitecustomize` does in each worker process of these tests: chunks of 100 rows, and nothing
 # that is waited for for long. A chunk named by FATAL_CHUNK ends its worker.
 CUSTOM = """
@@ -133,6 +137,17 @@ def assert_proven(sandbox, cards, said):
     assert sandbox.ledger.max_in_flight_per_id == 1
 
 
+def most_repeats(sandbox, file):
+    """Return how often any row of a chunk was sent again, for each chunk of which one was."""
+    cards = [line.partition(",")[0] for line in Path(file).read_text().splitlines()[1:]]
+    times = Counter(write.payment_method_id for write in sandbox.ledger.writes)
+    again = {}
+    for place, card in enumerate(cards):
+        if times[card] > 1:
+            again[place // 100] = max(again.get(place // 100, 0), times[card] - 1)
+    return again
+
+
 async def test_a_worker_is_killed_and_nothing_is_lost(commands, sandbox, write, tmp_path):
     file = write(900)
     options = ("--rate", "off", "--concurrency", "8")
@@ -144,6 +159,10 @@ async def test_a_worker_is_killed_and_nothing_is_lost(commands, sandbox, write, 
     code, said = await commands.end(submitted)
     assert code == 0, commands.log(submitted)
     assert_proven(sandbox, 900, said)
+    account = json.loads(said)
+    assert account["requests_at_least"]
+    assert 900 <= account["requests"] <= len(sandbox.ledger.requests)
+    assert "a worker was killed before it had noted its last ones" in commands.log(submitted)
     # What came in the second before the kill, and was under way, is all that may be sent again.
     assert len(sandbox.ledger.writes) - 900 < 300
     second.terminate()
@@ -151,6 +170,7 @@ async def test_a_worker_is_killed_and_nothing_is_lost(commands, sandbox, write, 
     # The same report as on one machine.
     account = read_account(tmp_path / "jobs" / "cards-fleet-1.job")
     assert (account.state, account.counts[Verdict.OK]) == ("finished", 900)
+    assert account.requests_at_least
     code, said = await commands.run("status", "--json")
     (job,) = json.loads(said)["jobs"]
     assert (job["state"], job["ok"], job["done"], job["chunks"]) == ("finished", 900, 9, 9)
@@ -171,6 +191,8 @@ async def test_a_drained_worker_repeats_nothing(commands, sandbox, write):
     assert code == 0, commands.log(submitted)
     assert_proven(sandbox, 500, said)
     assert len(sandbox.ledger.writes) == 500
+    account = json.loads(said)
+    assert (account["requests"], account["requests_at_least"]) == (500, False)
 
 
 async def test_a_refused_login_ends_the_commands_and_leaves_nothing(commands, write):
@@ -188,6 +210,7 @@ async def test_a_refused_login_ends_the_commands_and_leaves_nothing(commands, wr
 
 async def test_the_coordinator_is_killed_and_run_again(commands, sandbox, write):
     file = write(1_800)
+    submitted_at = time.time()
     submitted = await commands.start("submit", file)
     async with asyncio.timeout(PATIENCE):
         queued = 0
@@ -196,12 +219,20 @@ async def test_the_coordinator_is_killed_and_run_again(commands, sandbox, write)
             queued = sum(job["queued"] for job in json.loads(said)["jobs"])
     kill(submitted)
     await commands.end(submitted)
+    hint = f"start one, with the same variables and the key: {WORKER} --base-url {sandbox.url}"
+    assert hint in commands.log(submitted)
     code, said = await commands.run("submit", file)
     assert code == 6  # it is not begun twice
+    await asyncio.sleep(3.0)
+    idle = time.time() - submitted_at
     await commands.start("worker", "--rate", "off")
     await written(sandbox, 100)
-    code, said = await commands.run("reconcile", "1", "--json")
+    reconciled = await commands.start("reconcile", "1", "--json")
+    code, said = await commands.end(reconciled)
     assert code == 0
+    assert hint not in commands.log(reconciled)
+    elapsed = json.loads(said)["elapsed"]
+    assert 0 < elapsed < time.time() - submitted_at - idle + 1.0  # when there was no worker is none
     assert_proven(sandbox, 1_800, said)
     assert len(sandbox.ledger.writes) == 1_800
 
@@ -224,8 +255,13 @@ async def test_a_chunk_that_always_ends_its_worker_is_given_up(commands, sandbox
     code, said = await commands.run("reconcile", "1", "--json")
     assert code == 0
     assert_proven(sandbox, 350, said)
-    # What was under way in a worker that died is sent again.
-    assert 350 <= len(sandbox.ledger.writes) <= 350 + 3 * 100
+    # A death sends the other chunk of its worker again, from its last save on, and no further one.
+    deaths = commands.log(workers).count("A worker process ended with -9")
+    assert deaths == 3
+    again = most_repeats(sandbox, file)
+    assert 1 not in again
+    # Only the first one had a neighbour: a chunk that has ended its worker is run alone.
+    assert sum(again.values()) <= 1
     assert read_account(tmp_path / "jobs" / "cards-fleet-1.job").state == "finished"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
@@ -76,6 +77,14 @@ class JobAccount:
     def requests(self) -> int:
         """Requests whose results are in the journal."""
         return sum(run.requests for run in self.runs)
+
+    @property
+    def requests_at_least(self) -> bool:
+        """Whether more were sent: a run, or a worker of a fleet, was killed before it noted all."""
+        ended = self.runs[:-1] if self.running else self.runs
+        if any(run.ending is None for run in ended):
+            return True
+        return bool(json.loads(self.facts.options).get("requests_at_least"))
 
     @property
     def seconds(self) -> float:

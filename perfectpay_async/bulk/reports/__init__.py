@@ -8,15 +8,27 @@ from .as_json import report_json, summary
 from .as_markdown import report_markdown
 from .as_page import report_page
 from .steps import Commands, Step, next_steps
-from .words import Headline, duration, headline, how_ended, moment, number, printable
+from .words import (
+    UNCOUNTED,
+    Headline,
+    duration,
+    headline,
+    how_ended,
+    lower_bound,
+    moment,
+    number,
+    printable,
+)
 
 __all__ = [
+    "UNCOUNTED",
     "Commands",
     "Headline",
     "Step",
     "duration",
     "headline",
     "how_ended",
+    "lower_bound",
     "moment",
     "next_steps",
     "number",

@@ -32,6 +32,7 @@ def summary(account: JobAccount) -> dict[str, Any]:
         "remaining": account.remaining,
         "run_count": len(account.runs),
         "requests": account.requests,
+        "requests_at_least": account.requests_at_least,
         "seconds": round(account.seconds, 1),
     }
 

@@ -10,7 +10,7 @@ from perfectpay_async.bulk.jobs import JobAccount
 
 from .course import throttled
 from .steps import Commands, next_steps
-from .words import duration, headline, how_ended, moment, number, printable
+from .words import duration, headline, how_ended, lower_bound, moment, number, printable
 
 # What begins markup within a line, and what GitHub makes a link of.
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>|~&#$@!]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -35,7 +35,7 @@ def report_markdown(account: JobAccount, commands: Commands) -> str:
     parts = [
         f"# Bulk job {_text(account.name)}",
         f"**{_text(headline(account).text)}.**",
-        about,
+        " ".join(filter(None, (about, lower_bound(account)))),
         "## What became of the rows",
         _table(
             ("class", "rows:", "means", "do next"),

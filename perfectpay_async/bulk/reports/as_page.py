@@ -13,7 +13,7 @@ from . import charts
 from .course import Stretch, stretches, throttled
 from .steps import Commands, Step, next_steps
 from .style import STYLE
-from .words import duration, headline, how_ended, moment, number, printable
+from .words import duration, headline, how_ended, lower_bound, moment, number, printable
 
 _WIDTHS: Final = (("wide", 880.0), ("narrow", 360.0))
 _HATCH: Final = (
@@ -83,7 +83,9 @@ def _figures(account: JobAccount) -> str:
         ("time at work", duration(seconds)),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
-    return f'<dl class="figures">{shown}</dl>'
+    note = lower_bound(account)
+    more = f'<p class="note">{note}</p>' if note else ""
+    return f'<dl class="figures">{shown}</dl>{more}'
 
 
 def _classes(account: JobAccount, steps: list[Step]) -> str:

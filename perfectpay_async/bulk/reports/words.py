@@ -10,6 +10,11 @@ from attrs import frozen
 from perfectpay_async.bulk.jobs import JobAccount, RunRecord
 from perfectpay_async.bulk.report import Verdict
 
+UNCOUNTED: Final = (
+    "There were more requests than are counted: a {} was killed before it had noted its last ones."
+)
+"""What there is to say of a number of requests that is a lower bound, with what was killed."""
+
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -52,6 +57,13 @@ def how_ended(account: JobAccount, run: RunRecord) -> str:
     if run.ending is not None:
         return printable(run.ending)
     return "under way" if account.running and run == account.runs[-1] else "killed"
+
+
+def lower_bound(account: JobAccount) -> str:
+    """Return what there is to say of the number of requests; empty when they were all counted."""
+    if not account.requests_at_least:
+        return ""
+    return UNCOUNTED.format("run" if account.facts.fleet is None else "worker")
 
 
 def moment(seconds: float) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from perfectpay_async.bulk import JobAccount, Verdict, read_account
 from perfectpay_async.bulk.jobs import JobStore
-from perfectpay_async.bulk.reports import headline, moment, number, printable, summary
+from perfectpay_async.bulk.reports import headline, lower_bound, moment, number, printable, summary
 from perfectpay_async.bulk.reports.as_json import SCHEMA
 from perfectpay_async.cli.consoles import stdout_console
 from perfectpay_async.cli.exits import ExitCode
@@ -83,6 +83,8 @@ def _print_one(console: Console, account: JobAccount) -> None:
         f"begun {moment(facts.created)}, generation {facts.generation}, {len(account.runs)} runs, "
         f"{account.requests:,} requests in {account.seconds:,.0f} s"
     )
+    if note := lower_bound(account):
+        console.print(note)
     for verdict, count in account.counts.items():
         console.print(f"  {verdict.value:<11} {count:>11,}")
     console.print(f"  {'remaining':<11} {number(account.remaining):>11}")

@@ -128,6 +128,8 @@ def _as_json(
                 **{verdict.value: progress.counts[verdict] for verdict in Verdict},
                 "remaining": progress.rows - progress.finished,
                 "requests": progress.requests,
+                "requests_at_least": progress.requests_at_least,
+                "seconds": round(progress.seconds, 1),
                 "chunks": progress.chunks,
                 "done": progress.done,
                 "running": progress.running,

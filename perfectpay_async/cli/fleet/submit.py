@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,8 @@ from perfectpay_async.bulk import (
 )
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.jobs.store import SUFFIX
-from perfectpay_async.bulk.settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE
+from perfectpay_async.bulk.reports import UNCOUNTED
+from perfectpay_async.bulk.settings import CONCURRENCY, RATE
 from perfectpay_async.bulk.sources import format_of
 from perfectpay_async.bulk.stops import SafetyStops
 from perfectpay_async.cli.account import account_json, print_account, print_problems
@@ -29,8 +29,8 @@ from perfectpay_async.cli.bulk.options import (
     address_options,
     check_may_ask,
     confirm,
+    limit_options,
 )
-from perfectpay_async.cli.bulk.plan import not_nan
 from perfectpay_async.cli.consoles import stderr_console, stdout_console
 from perfectpay_async.cli.exits import ExitCode
 from perfectpay_async.cli.progress import show_progress
@@ -56,7 +56,6 @@ from .options import BROKER, from_environment, opened_ledger, require_fleet, run
 if TYPE_CHECKING:
     from perfectpay_async.fleet.taskiq import RabbitQueue
 
-_STOPS: Final = SafetyStops()
 _STOPPED_BY: Final[dict[str, tuple[type[PerfectPayError], ExitCode]]] = {
     "SafetyStop": (SafetyStop, ExitCode.SAFETY_STOP),
     "AuthenticationError": (AuthenticationError, ExitCode.CREDENTIALS),
@@ -78,37 +77,7 @@ _STOPPED_BY: Final[dict[str, tuple[type[PerfectPayError], ExitCode]]] = {
               help="Names of columns in FILE.")  # fmt: skip
 @click.option("--expiry-column", metavar="NAME", help="Column that holds the whole expiry.")
 @address_options
-@click.option(
-    "--attempts",
-    type=click.IntRange(1, 20),
-    default=ATTEMPTS,
-    show_default=True,
-    help="Most attempts for one card.",
-)
-@click.option(
-    "--deadline",
-    type=click.FloatRange(0, min_open=True),
-    callback=not_nan,
-    default=DEADLINE,
-    show_default=True,
-    help="Seconds for one card, with all its attempts and waits.",
-)
-@click.option(
-    "--max-failures",
-    type=click.FloatRange(0, 1),
-    callback=not_nan,
-    default=_STOPS.max_failures,
-    show_default=True,
-    help="Stop when more of a chunk's cards than this share failed; 1 for never.",
-)
-@click.option(
-    "--max-outage",
-    type=click.FloatRange(0, min_open=True),
-    callback=not_nan,
-    default=_STOPS.max_outage,
-    show_default=True,
-    help='Stop when the API has been away for so many seconds; "inf" for never.',
-)
+@limit_options
 @click.option("--only-forward", is_flag=True, help="Skip cards that have this or a later expiry.")
 @click.option("--supersede", is_flag=True, help="Give up a job on FILE that has not ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
@@ -124,8 +93,7 @@ def submit(
     address: URL,
     attempts: int,
     deadline: float,
-    max_failures: float,
-    max_outage: float,
+    stops: SafetyStops,
     only_forward: bool,
     supersede: bool,
     as_json: bool,
@@ -161,8 +129,8 @@ def submit(
             attempts=attempts,
             deadline=deadline,
             only_forward=only_forward,
-            max_failures=max_failures,
-            max_outage=max_outage,
+            max_failures=stops.max_failures,
+            max_outage=stops.max_outage,
         )
     )
     if bad := plan.inspection.rows - plan.inspection.good:
@@ -222,6 +190,12 @@ async def _see_through(
     ledger: Ledger, queue: RabbitQueue, job: FleetJob, view: _View, *, reopen: bool = False
 ) -> int:
     click.echo(f"The job is {job.number}, with {job.facts.rows:,} rows", err=True)
+    if not await queue.workers() and not (await ledger.progress(job.facts.id)).ended:
+        click.echo(
+            "No worker is listening yet; start one, with the same variables and the key: "
+            f"perfectpay fleet worker --base-url {job.facts.host}",
+            err=True,
+        )
     received: list[int] = []
     tally = Tally()
 
@@ -256,6 +230,8 @@ async def _tell(
         click.echo(account_json(report, str(job.number)))
     else:
         print_account(stdout_console(), report)
+    if report.attempts_at_least:
+        click.echo(UNCOUNTED.format("worker"), err=True)
     if progress.dead:
         click.echo(
             f"{progress.dead:,} chunks were given up, because their workers died again and again; "
@@ -287,7 +263,7 @@ def _journal(job: FleetJob, view: _View) -> Path:
 async def _report(ledger: Ledger, job: FleetJob, progress: Progress) -> BulkReport:
     problems = await ledger.problems(job.facts.id, Verdict, -1)
     stopped_by: PerfectPayError | None = None
-    if job.state is not JobState.OPEN:
+    if job.state is not JobState.OPEN and progress.done < progress.chunks:
         kind, _ = _STOPPED_BY.get(job.stopped_by, (FleetError, ExitCode.NOT_ALL_DONE))
         stopped_by = kind(job.reason or f"the job is {job.state}")
     counts: dict[str, Any] = {verdict.value: progress.counts[verdict] for verdict in Verdict}
@@ -297,7 +273,8 @@ async def _report(ledger: Ledger, job: FleetJob, progress: Progress) -> BulkRepo
         earlier=0,
         retried=progress.retried,
         attempts=progress.requests,
-        elapsed=time.time() - job.facts.created,
+        attempts_at_least=progress.requests_at_least,
+        elapsed=progress.seconds,
         problems=tuple(result for _, result, _ in problems),
         stopped_by=stopped_by,
     )

@@ -130,7 +130,8 @@ class SqlLedger(SqlWorkerLedger):
 
     async def progress(self, job: str) -> Progress:
         """Return how far a job is."""
-        sums = ", ".join(f"sum({column})" for column in (*COUNTS, "requests", "retried", "rows"))
+        names = ("requests", "retried", "rows", "begun", "uncounted")
+        sums = ", ".join(f"sum({column})" for column in (*COUNTS, *names))
         live = f"holder IN ({self._live})"
         async with self.database.transaction():
             found = await self.database.fetch(
@@ -138,16 +139,21 @@ class SqlLedger(SqlWorkerLedger):
                 f"WHERE job = $1 GROUP BY state, {live}, queued IS NOT NULL",
                 job,
             )
-            ((workers,),) = await self.database.fetch(
-                f"SELECT count(*) FROM ({self._live}) AS live"
+            ((workers, seconds),) = await self.database.fetch(
+                "SELECT count(*), (SELECT worked FROM fleet_job WHERE id = $1) "
+                f"FROM ({self._live}) AS live",
+                job,
             )
-        counts, numbers = no_counts(), dict.fromkeys(("requests", "retried", "rows"), 0)
+        counts, numbers = no_counts(), dict.fromkeys(names, 0)
         chunks = dict.fromkeys(("open", "done", "dead", "running", "queued"), 0)
         for state, running, queued, count, *sums_found in found:
             for verdict, value in zip(Verdict, sums_found, strict=False):
                 counts[verdict] += int(value)
-            for name, value in zip(numbers, sums_found[len(COUNTS) :], strict=True):
-                numbers[name] += int(value)
+            values = dict(zip(names, map(int, sums_found[len(COUNTS) :]), strict=True))
+            if running:
+                values["begun"] = 0  # what is not counted yet will be
+            for name, value in values.items():
+                numbers[name] += value
             chunks[state] += count
             if state == "open":
                 chunks["running"] += count if running else 0
@@ -156,6 +162,7 @@ class SqlLedger(SqlWorkerLedger):
             rows=numbers["rows"],
             counts=counts,
             requests=numbers["requests"],
+            requests_at_least=numbers["begun"] + numbers["uncounted"] > 0,
             retried=numbers["retried"],
             chunks=chunks["open"] + chunks["done"] + chunks["dead"],
             done=chunks["done"],
@@ -163,6 +170,7 @@ class SqlLedger(SqlWorkerLedger):
             running=chunks["running"],
             queued=chunks["queued"],
             workers=workers,
+            seconds=seconds or 0.0,
         )
 
     async def to_enqueue(

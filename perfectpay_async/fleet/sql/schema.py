@@ -83,6 +83,15 @@ MIGRATIONS: Final = (
         share DOUBLE PRECISION            -- those that this one may send
     );
     """,
+    """
+    -- The seconds in which a worker had a chunk of the job, and when one was last seen to have one.
+    ALTER TABLE fleet_job ADD COLUMN worked DOUBLE PRECISION NOT NULL DEFAULT 0;
+    ALTER TABLE fleet_job ADD COLUMN seen DOUBLE PRECISION NOT NULL DEFAULT 0;
+    -- Whether the chunk was begun and not given back, and whether that was so when it was begun
+    -- again: requests that its worker had not saved are not counted then.
+    ALTER TABLE fleet_chunk ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fleet_chunk ADD COLUMN uncounted INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """Each takes the tables to the next version, beginning with none."""
 

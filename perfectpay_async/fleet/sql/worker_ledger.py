@@ -30,6 +30,8 @@ SUSPECT: Final = 2
 worker, and that one is not to be blamed on its neighbours."""
 
 _FORGET: Final = 86_400.0
+_IDLE: Final = 5.0
+"""When no worker was seen to have a chunk of a job for so many seconds, it was not worked on."""
 
 
 class SqlWorkerLedger:
@@ -81,13 +83,16 @@ class SqlWorkerLedger:
                 *(worker, lease, share),
             )
             chunks = await database.fetch(
-                "SELECT c.job, c.number, c.fence, j.state FROM fleet_chunk AS c "
+                "SELECT c.job, c.number, c.fence, j.state, "
+                f"j.seen NOT BETWEEN {database.now} - 0.5 AND {database.now} FROM fleet_chunk AS c "
                 "JOIN fleet_job AS j ON j.id = c.job WHERE c.holder = $1",
                 worker,
             )
+            for job in {job for job, _, _, _, unseen in chunks if unseen}:
+                await self._see_work(job)
         return Standing(
             share=share,
-            held={(job, number, fence): state == "open" for job, number, fence, state in chunks},
+            held={(job, number, fence): state == "open" for job, number, fence, state, _ in chunks},
         )
 
     async def leave(self, worker: str) -> None:
@@ -119,6 +124,7 @@ class SqlWorkerLedger:
                 "WHERE job = $1 AND number = $2",
                 *(*key, worker),
             )
+            await self._see_work(message.job)
         return Taken(
             job=job,
             slice=chunk,
@@ -134,8 +140,9 @@ class SqlWorkerLedger:
         """Note that the work on a taken chunk begins, in case it does not end."""
         async with self.database.transaction():
             found = await self.database.fetch(
-                "UPDATE fleet_chunk SET futile = futile + 1 WHERE job = $1 AND number = $2 "
-                "AND fence = $3 RETURNING number",
+                "UPDATE fleet_chunk SET futile = futile + 1, begun = 1, "
+                "uncounted = CASE WHEN begun = 1 THEN 1 ELSE uncounted END "
+                "WHERE job = $1 AND number = $2 AND fence = $3 RETURNING number",
                 *(taken.job.facts.id, taken.slice.number, taken.fence),
             )
         if not found:
@@ -169,9 +176,11 @@ class SqlWorkerLedger:
                 raise SessionLost("another worker has taken the chunk")
             if state.complete:
                 await database.fetch(
-                    "UPDATE fleet_chunk SET holder = NULL WHERE job = $1 AND number = $2",
+                    "UPDATE fleet_chunk SET holder = NULL, begun = 0 "
+                    "WHERE job = $1 AND number = $2",
                     *(job, taken.slice.number),
                 )
+                await self._see_work(job)
             if problems:
                 await database.run_many(
                     f"INSERT INTO fleet_problem (job, position, {PROBLEM_FIELDS}, ended) "
@@ -182,19 +191,22 @@ class SqlWorkerLedger:
 
     async def release(self, taken: Taken, note: str) -> None:
         """Give a taken chunk back; nothing is done when another worker has it already."""
+        job = taken.job.facts.id
         async with self.database.transaction():
             await self.database.fetch(
-                "UPDATE fleet_chunk SET holder = NULL, note = $4 "
+                "UPDATE fleet_chunk SET holder = NULL, begun = 0, note = $4 "
                 "WHERE job = $1 AND number = $2 AND fence = $3",
-                *(taken.job.facts.id, taken.slice.number, taken.fence, note),
+                *(job, taken.slice.number, taken.fence, note),
             )
+            await self._see_work(job)
 
     async def stop_job(self, job: str, stopped_by: str, reason: str) -> None:
-        """Let no worker go on with a job."""
+        """Let no worker go on with a job, unless it has ended."""
         async with self.database.transaction():
             await self.database.fetch(
                 "UPDATE fleet_job SET state = $2, stopped_by = $3, reason = $4 "
-                "WHERE id = $1 AND state = $5",
+                "WHERE id = $1 AND state = $5 AND EXISTS "
+                "(SELECT 1 FROM fleet_chunk WHERE job = $1 AND state = 'open')",
                 *(job, JobState.STOPPED.value, stopped_by, reason, JobState.OPEN.value),
             )
 
@@ -223,6 +235,16 @@ class SqlWorkerLedger:
             return Ending.DEAD
         await self._must_be_live(worker)
         return None
+
+    async def _see_work(self, job: str) -> None:
+        """Count the time since a worker was last seen to work on a job."""
+        now = self.database.now
+        await self.database.fetch(
+            f"UPDATE fleet_job SET seen = {now}, worked = worked + "
+            f"CASE WHEN {now} - seen BETWEEN 0 AND {_IDLE} THEN {now} - seen ELSE 0 END "
+            "WHERE id = $1",
+            job,
+        )
 
     async def _forget(self, worker: str | None) -> None:
         if worker is not None:

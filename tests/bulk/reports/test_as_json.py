@@ -31,6 +31,7 @@ def test_all_of_the_account_is_in_it(account, begin):
     assert (told["schema"], told["job"], told["state"]) == (1, "march-1", "unfinished")
     assert (told["rows"], told["ok"], told["rejected"], told["remaining"]) == (100, 90, 4, 6)
     assert told["complete"] is False
+    assert (told["requests"], told["requests_at_least"]) == (100, True)
     assert told["facts"]["options"] == {"format": "csv"}
     assert told["facts"]["unit"] == "line"
     assert told["rates"] == {

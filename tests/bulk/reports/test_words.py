@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perfectpay_async.bulk.jobs import RunRecord
 from perfectpay_async.bulk.reports import (
+    Commands,
     Headline,
     duration,
     headline,
     how_ended,
+    lower_bound,
     moment,
     number,
     printable,
+    report_markdown,
+    report_page,
 )
 
 
@@ -73,6 +79,32 @@ def test_how_runs_ended(account):
 
     assert [how_ended(of, run) for run in of.runs] == ["killed", "SafetyStop", "killed"]
     assert [how_ended(running, run) for run in of.runs] == ["killed", "SafetyStop", "under way"]
+
+
+def test_the_requests_of_a_killed_run_are_a_lower_bound(account):
+    killed, ended = RunRecord(1, 0, 1), RunRecord(2, 2, 3, "stopped")
+
+    assert "a run was killed" in lower_bound(account(runs=(killed, ended)))
+    assert "a run was killed" in lower_bound(account(runs=(killed, ended, killed), running=True))
+    assert "a run was killed" in lower_bound(account(runs=(ended, killed)))
+    assert lower_bound(account(runs=(ended, killed), running=True)) == ""  # it is under way
+    assert lower_bound(account(runs=(ended,))) == ""
+
+
+def test_so_are_those_of_a_fleet_that_lost_a_worker(account):
+    def of_a_fleet(at_least):
+        options = json.dumps({"fleet": 1, "requests_at_least": at_least})
+        return account(runs=[RunRecord(1, 0, 1, "end of input")], options=options)
+
+    assert "a worker was killed" in lower_bound(of_a_fleet(at_least=True))
+    assert lower_bound(of_a_fleet(at_least=False)) == ""
+
+
+def test_the_reports_say_so(account):
+    for runs, times in (([RunRecord(1, 0, 1)], 1), ([RunRecord(1, 0, 1, "stopped")], 0)):
+        of = account(runs=runs)
+        for write in (report_markdown, report_page):
+            assert write(of, Commands.of(of)).count("a run was killed before") == times
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,7 @@ class TestJson:
             "earlier": 0,
             "retried": 0,
             "requests": 2,
+            "requests_at_least": False,
             "stopped_by": None,
             "why": None,
             "problem_count": 1,
