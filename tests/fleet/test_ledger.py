@@ -6,6 +6,7 @@ import asyncio
 import functools
 import time
 
+import asyncpg
 import attrs
 import pytest
 from yarl import URL
@@ -22,6 +23,7 @@ from perfectpay_async.fleet import (
     open_ledger,
     plan_job,
 )
+from perfectpay_async.fleet.databases.postgres import PostgresDatabase
 from perfectpay_async.fleet.recorder import copy_of
 from perfectpay_async.fleet.records import Taken
 from perfectpay_async.fleet.sql import ledger as sql
@@ -445,6 +447,25 @@ class TestVersions:
             await stranger.prepare()
         assert not isinstance(caught.value, LedgerAway)  # which would be waited for
         assert "s3cret" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            asyncpg.CrashShutdownError("terminating connection"),
+            asyncpg.InternalClientError('protocol is in the "failed" state'),
+            asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"),
+            asyncpg.InterfaceError("the underlying connection is closed"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_all_that_a_broken_connection_raises_is_an_absence(self, postgres, error):
+        database = PostgresDatabase(postgres.url)
+        with pytest.raises(LedgerAway, match=type(error).__name__):
+            async with database.transaction():
+                raise error
+        async with database.transaction():  # it connects anew
+            assert len(await database.fetch("SELECT 1")) == 1
+        await database.close()
 
     async def test_its_clock_is_that_of_the_machine(self, ledger):
         async with ledger.database.transaction():

@@ -54,6 +54,15 @@ class PostgresDatabase:
                 "a ledger in PostgreSQL needs asyncpg; "
                 'install it with: pip install "perfectpay-async[fleet]"'
             ) from None
+        self._broken: Any = (
+            self._asyncpg.PostgresConnectionError,
+            self._asyncpg.CannotConnectNowError,  # it starts, or shuts down
+            self._asyncpg.AdminShutdownError,
+            self._asyncpg.CrashShutdownError,
+            self._asyncpg.InternalClientError,  # what follows on one of these
+            OSError,
+            TimeoutError,
+        )
         self.on_lost: Callable[[], None] | None = None
         self._url = url
         self._connection: Any = None
@@ -69,15 +78,7 @@ class PostgresDatabase:
                     if alone:
                         await self.fetch("SELECT pg_advisory_xact_lock($1)", _ALONE)
                     yield
-            except (
-                self._asyncpg.PostgresConnectionError,
-                self._asyncpg.CannotConnectNowError,
-                self._asyncpg.AdminShutdownError,
-                self._asyncpg.CrashShutdownError,
-                self._asyncpg.InterfaceError,
-                OSError,
-                TimeoutError,
-            ) as error:
+            except (*self._broken, self._asyncpg.InterfaceError) as error:
                 self._lose()
                 raise LedgerAway(_away(error)) from None
             except self._asyncpg.PostgresError as error:
@@ -133,9 +134,7 @@ class PostgresDatabase:
             connection = await self._asyncpg.connect(
                 self._url, timeout=_PATIENCE, server_settings=_SETTINGS
             )
-        except (OSError, TimeoutError, self._asyncpg.PostgresConnectionError) as error:
-            raise LedgerAway(_away(error)) from None
-        except self._asyncpg.CannotConnectNowError as error:  # it starts, or shuts down
+        except self._broken as error:
             raise LedgerAway(_away(error)) from None
         except (self._asyncpg.PostgresError, self._asyncpg.InterfaceError, ValueError) as error:
             # Its message may quote the address, and with it the password.
