@@ -25,7 +25,7 @@ _VIRTUAL_HOST: Final = (
 )
 _QUEUES: Final = (
     "the broker does not let this user have the queues; allow it to configure, write and read all "
-    "that begins with perfectpay.fleet"
+    "that begins with perfectpay.fleet, and to write amq.default"
 )
 
 
