@@ -1,8 +1,8 @@
 """How well a fleet keeps to its limit: four worker processes, with and without Redis.
 
-Run it with `python -m benchmarks.fleet_rate`; it takes about two minutes. The figures come from the
-ledger of the sandbox: the updates that it received in its worst second, and how much of the limit
-was used, both after the slow start.
+Run it with `python -m benchmarks.fleet_rate`; it takes about four minutes. The figures come from
+the ledger of the sandbox: the updates that it received in its worst second, and how much of the
+limit was used, both after the slow start.
 """
 
 from __future__ import annotations
