@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import field, fields, frozen
+from attrs import field, frozen
 
+from .drafts import Draftable, draft_of
 from .errors import ConfigurationError
 from .resilience.policy import RetryPolicy
 
@@ -76,7 +77,7 @@ def _is_header_text(text: object) -> bool:
 
 
 @frozen(kw_only=True)
-class RequestOptions:
+class RequestOptions(Draftable):
     """Settings of one call. What is left out is taken from the client.
 
     Attributes:
@@ -101,16 +102,30 @@ class RequestOptions:
     def over(self, defaults: RequestOptions) -> RequestOptions:
         """Return these options, completed by `defaults`."""
         # Both have been checked, and to check them again would cost as much as the whole call path.
-        both = object.__new__(RequestOptions)
-        for name, put in _SLOTS:
-            own = getattr(self, name)
-            put(both, getattr(defaults, name) if own is None else own)
-        if defaults.headers and self.headers is not defaults.headers:
-            _put_headers(both, {**defaults.headers, **self.headers})
+        draft = _OptionsDraft()
+        draft.deadline = defaults.deadline if self.deadline is None else self.deadline
+        own = self.attempt_timeout
+        draft.attempt_timeout = defaults.attempt_timeout if own is None else own
+        draft.retry = defaults.retry if self.retry is None else self.retry
+        key = self.idempotency_key
+        draft.idempotency_key = defaults.idempotency_key if key is None else key
+        theirs = defaults.headers
+        draft.headers = {**theirs, **self.headers} if theirs else self.headers
+        draft.__class__ = RequestOptions
+        both: RequestOptions = draft
         return both
 
 
-_SLOTS: Final[tuple[tuple[str, Callable[[Any, Any], None]], ...]] = tuple(
-    (entry.name, getattr(RequestOptions, entry.name).__set__) for entry in fields(RequestOptions)
-)
-_put_headers: Final = dict(_SLOTS)["headers"]
+_OptionsDraft: Final = draft_of(RequestOptions)
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+def options_with_key(key: str) -> RequestOptions:
+    """Return options that set nothing but the idempotency key. It is not checked."""
+    draft = _OptionsDraft()
+    draft.deadline = draft.attempt_timeout = draft.retry = None
+    draft.idempotency_key = key
+    draft.headers = _NO_HEADERS
+    draft.__class__ = RequestOptions
+    made: RequestOptions = draft
+    return made

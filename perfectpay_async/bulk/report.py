@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import define, field, frozen
 
+from perfectpay_async.drafts import Draftable, draft_of
 from perfectpay_async.errors import PerfectPayError
 
 from .controller import RateFigures
@@ -38,6 +39,8 @@ class Verdict(StrEnum):
     INVALID = "invalid"
     SKIPPED = "skipped"
 
+    __hash__ = str.__hash__  # at a third of the cost of an enum's; every row is counted by it
+
 
 FAILED: Final = (Verdict.REJECTED, Verdict.EXHAUSTED, Verdict.UNKNOWN)
 """What became of rows that were sent and are not known to be applied."""
@@ -54,7 +57,7 @@ def no_counts() -> Counts:
 
 
 @frozen
-class RowResult:
+class RowResult(Draftable):
     """How one row ended.
 
     Attributes:
@@ -80,6 +83,35 @@ class RowResult:
     request_id: str | None = None
     message: str = ""
     settled: bool = True
+
+
+_ResultDraft: Final = draft_of(RowResult)
+
+
+def row_result(
+    number: int,
+    payment_method_id: str,
+    verdict: Verdict,
+    attempts: int,
+    elapsed: float,
+    status: int | None,
+    request_id: str | None,
+) -> RowResult:
+    """Return the result of a row that met no error, at a third of the cost of `RowResult(...)`."""
+    draft: Any = _ResultDraft()
+    draft.number = number
+    draft.payment_method_id = payment_method_id
+    draft.verdict = verdict
+    draft.attempts = attempts
+    draft.elapsed = elapsed
+    draft.status = status
+    draft.code = None
+    draft.request_id = request_id
+    draft.message = ""
+    draft.settled = True
+    draft.__class__ = RowResult
+    made: RowResult = draft
+    return made
 
 
 @frozen(kw_only=True)

@@ -80,12 +80,23 @@ class Rows(AsyncIterator[Row]):
         self._items = None if isinstance(source, AsyncIterable) else iter(source)
         self._number = 0
 
-    async def __anext__(self) -> Row:
-        item = _END if self._items is None else next(self._items, _END)
+    def ready(self) -> Row | None:
+        """Return the next row if the source need not be awaited for it; None says nothing."""
+        if self._items is None:
+            return None
+        item = next(self._items, _END)
         if item is _END:
-            if self._awaited is None:
-                raise StopAsyncIteration
-            item = await anext(self._awaited)
+            self._items = None
+            return None
+        self._number += 1
+        return _as_row(item, self._number)
+
+    async def __anext__(self) -> Row:
+        if (row := self.ready()) is not None:
+            return row
+        if self._awaited is None:
+            raise StopAsyncIteration
+        item = await anext(self._awaited)
         self._number += 1
         return _as_row(item, self._number)
 
@@ -106,20 +117,27 @@ class Places(AsyncIterator[Place]):
         self.ended: bool = False
         self._rows = rows
 
+    def ready(self) -> Place | None:
+        """Return the next one if the source need not be awaited for it; None says nothing."""
+        row = self._rows.ready()
+        return None if row is None else self._place(row)
+
     async def __anext__(self) -> Place:
         row = await anext(self._rows, None)
         if row is None:
             self.ended = True
             raise StopAsyncIteration
-        place = Place(self.taken, row)
+        return self._place(row)
+
+    def _place(self, row: Row) -> Place:
         self.taken += 1
-        return place
+        return Place(self.taken - 1, row)
 
 
 def _as_row(item: object, number: int) -> Row:
+    if isinstance(item, ExpiryRow | BadRow):
+        return item
     match item:
-        case ExpiryRow() | BadRow():
-            return item
         case (str() as payment_method_id, CardExpiry() as expiry):
             return ExpiryRow(number, payment_method_id, expiry)
         case _:

@@ -31,7 +31,7 @@ GRACE: Final = 10.0
 
 OnResult: TypeAlias = Callable[[RowResult], None]
 OnRate: TypeAlias = Callable[[RateFigures], None]
-Work: TypeAlias = Callable[[ExpiryRow], Awaitable[RowResult]]
+Work: TypeAlias = Callable[[ExpiryRow, float], Awaitable[RowResult]]
 
 _TICK: Final = 0.25
 _MAX_UNREAD: Final = 1_000
@@ -201,7 +201,7 @@ class BulkRun(AsyncIterator[RowResult]):
             self._places = self._job.remaining(self._rows)
             self._record = self._job.new_run()
         self._work = self._make_work(self)
-        self._driver = Driver(self._next, self._process)
+        self._driver = Driver(self._ready, self._next, self._process)
 
     async def _to_the_end(self) -> None:
         self._note_moment()
@@ -265,18 +265,33 @@ class BulkRun(AsyncIterator[RowResult]):
             self._stopped_by = error.with_traceback(None)
             self.stop()
 
+    def _ready(self) -> Place | None:
+        if self._left == 0 or not self._has_room():
+            return None
+        return self._counted(self._places.ready())
+
     async def _next(self) -> Place | None:
         if self._left == 0:
             return None
         await self._room()
-        place = await anext(self._places, None)
-        if place is not None and self._left is not None and self._is_mine(place):
+        return self._counted(await anext(self._places, None))
+
+    def _counted(self, place: Place | None) -> Place | None:
+        if self._left is not None and place is not None and self._is_mine(place):
             self._left -= 1
         return place
 
     def _is_mine(self, place: Place) -> bool:
         shard = self.settings.shard
         return shard is None or place in shard
+
+    def _has_room(self) -> bool:
+        """Return whether a further row may be begun."""
+        return not (
+            (self._writer is not None and self._writer.full)
+            or (self._results is not None and self._results.qsize() >= _MAX_UNREAD)
+            or (self.pace is not None and not self.pace.has_room())
+        )
 
     async def _room(self) -> None:
         """Wait until a further row may be begun."""
@@ -304,7 +319,7 @@ class BulkRun(AsyncIterator[RowResult]):
     async def _send(self, place: Place, row: ExpiryRow) -> None:
         began = self._now()
         try:
-            result = await self._work(row)
+            result = await self._work(row, began)
         except PerfectPayError as error:
             if ends_the_run(error):
                 self.halt(error)

@@ -10,10 +10,10 @@ from perfectpay_async.resources.payment_methods import UPDATE
 
 from .jobs import BulkJob
 from .keeping import Keeper
-from .keys import row_key
+from .keys import RowKeys
 from .pace import Pacing
 from .report import BulkReport
-from .rows import ExpiryRow, RowLike, Rows
+from .rows import RowLike, Rows
 from .run import BulkRun, OnRate, OnResult, Work
 from .settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE, RunOptions, RunSettings
 from .updates import ExpiryUpdates, Paced, row_options
@@ -120,14 +120,11 @@ class Bulk:
         if job is not None:
             job.bind(UPDATE.name, self._host, str(settings.shard or ""))
 
-        def key(row: ExpiryRow) -> str:
-            return row_key(row) if job is None else row_key(row, job.facts.id, job.facts.generation)
-
         def make_work(run: BulkRun) -> Work:
             return ExpiryUpdates(
                 self._paced(run.pace or pass_through, run.gate, row_options(settings, run.pace)),
                 deadline=settings.deadline,
-                key=key,
+                key=RowKeys() if job is None else RowKeys(job.facts.id, job.facts.generation),
                 only_forward=settings.only_forward,
             )
 

@@ -21,14 +21,14 @@ from perfectpay_async.errors import (
 )
 from perfectpay_async.http.pipeline import Middleware
 from perfectpay_async.messages import Response
-from perfectpay_async.options import RequestOptions
+from perfectpay_async.options import RequestOptions, options_with_key
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.resources.payment_methods import PaymentMethods
 
 from .pace import Pacing, StopAfterAttempts
-from .report import RowResult, Verdict
+from .report import RowResult, Verdict, row_result
 from .rows import ExpiryRow
 from .settings import RunSettings
 
@@ -91,14 +91,18 @@ class ExpiryUpdates:
         self._only_forward = only_forward
         self._now = asyncio.get_running_loop().time
 
-    async def __call__(self, row: ExpiryRow) -> RowResult:
+    async def __call__(self, row: ExpiryRow, began: float) -> RowResult:
         """Update one card.
+
+        Args:
+            row: Which one, and how.
+            began: Now, in the event loop's time.
 
         Raises:
             PerfectPayError: It was not applied, or not for sure; `failed` says what that means.
         """
-        began = self._now()
-        looks, left = 0, None
+        options = options_with_key(self._key(row))
+        looks = 0
         if self._only_forward:
             method = await self._look(row)
             looks = _attempts(method.response)
@@ -106,10 +110,9 @@ class ExpiryUpdates:
             if found is not None and not found < row.expiry:
                 return self._done(row, Verdict.SKIPPED, method.response, looks, began)
             left = max(self._deadline - (self._now() - began), 1e-9)
+            options = options.over(RequestOptions(deadline=left))
         method = await self._payment_methods.update(
-            row.payment_method_id,
-            expiry=row.expiry,
-            options=RequestOptions(idempotency_key=self._key(row), deadline=left),
+            row.payment_method_id, expiry=row.expiry, options=options
         )
         attempts = looks + _attempts(method.response)
         return self._done(row, Verdict.OK, method.response, attempts, began)
@@ -130,14 +133,14 @@ class ExpiryUpdates:
         attempts: int,
         began: float,
     ) -> RowResult:
-        return RowResult(
+        return row_result(
             row.number,
             row.payment_method_id,
             verdict,
-            attempts=attempts,
-            elapsed=self._now() - began,
-            status=response.status if response else None,
-            request_id=response.request_id if response else None,
+            attempts,
+            self._now() - began,
+            response.status if response else None,
+            response.request_id if response else None,
         )
 
 

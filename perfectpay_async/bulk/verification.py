@@ -112,14 +112,17 @@ class Verification:
 
     async def of(self, rows: Iterable[RowLike] | AsyncIterable[RowLike]) -> VerifyReport:
         """Look at the card of each row, and return the account. Bad rows are passed over."""
-        places = Places(Rows(rows))
+        places, pace = Places(Rows(rows)), self._pace
 
-        async def take() -> Place | None:
-            if self._pace is not None:
-                await self._pace.room()
+        def ready() -> Place | None:
+            return places.ready() if pace is None or pace.has_room() else None
+
+        async def wait() -> Place | None:
+            if pace is not None:
+                await pace.room()
             return await anext(places, None)
 
-        self._driver = Driver(take, self._process)
+        self._driver = Driver(ready, wait, self._process)
         await self._driver.run(self._concurrency)
         return self._report
 

@@ -78,6 +78,10 @@ class WorkerPace:
         else:
             self._pace.change_ceiling(ceiling)
 
+    def has_room(self) -> bool:
+        """Return whether a new row would be sent soon."""
+        return self._pace is None or self._pace.has_room()
+
     async def room(self) -> None:
         """Wait until a new row would be sent soon."""
         if self._pace is not None:

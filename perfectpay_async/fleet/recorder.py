@@ -15,7 +15,7 @@ from perfectpay_async.bulk.chunks import CHUNK_ROWS, Bitmap
 from perfectpay_async.bulk.jobs import RunRecord, Sample
 from perfectpay_async.bulk.jobs.records import ChunkState
 from perfectpay_async.bulk.report import FAILED, NO_PROBLEM, Counts
-from perfectpay_async.bulk.rows import Place, Rows
+from perfectpay_async.bulk.rows import Place, Row, Rows
 from perfectpay_async.errors import PerfectPayError
 
 from .errors import LedgerAway, LedgerError, SessionLost
@@ -75,6 +75,11 @@ class ChunkRecorder:
             self._problems.append((position, result, time.time()))
         if self._unsaved_since is None:
             self._unsaved_since = self._now()
+
+    @property
+    def full(self) -> bool:
+        """Whether the ledger is away, so that no row must be begun."""
+        return not self._room.is_set()
 
     async def room(self) -> None:
         """Wait while the ledger is away: what could not be saved would be sent again."""
@@ -240,11 +245,20 @@ class _OpenRows(AsyncIterator[Place]):
         self._bitmap = taken.state.bitmap
         self._first = taken.slice.number * CHUNK_ROWS
 
+    def ready(self) -> Place | None:
+        while (row := self._rows.ready()) is not None:
+            if (place := self._open(row)) is not None:
+                return place
+        return None
+
     async def __anext__(self) -> Place:
         async for row in self._rows:
-            offset = self.taken
-            self.taken += 1
-            if offset not in self._bitmap:
-                return Place(self._first + offset, row)
+            if (place := self._open(row)) is not None:
+                return place
         self.ended = True
         raise StopAsyncIteration
+
+    def _open(self, row: Row) -> Place | None:
+        offset = self.taken
+        self.taken += 1
+        return None if offset in self._bitmap else Place(self._first + offset, row)

@@ -51,6 +51,19 @@ class RemainingRows(AsyncIterator[Place]):
         self._number = -1
         self._begin_chunk()
 
+    def ready(self) -> Place | None:
+        """Return the next one if neither a chunk nor the source must be awaited; else None.
+
+        Raises:
+            InputRefused: As below.
+        """
+        while not self._ready and self._offset >= self._state.seen:
+            row = self._rows.ready()
+            if row is None:
+                return None
+            self._take_new(row)
+        return self._ready.popleft() if self._ready else None
+
     async def __anext__(self) -> Place:
         """Return the next one.
 
@@ -60,7 +73,11 @@ class RemainingRows(AsyncIterator[Place]):
         while not self._ready:
             if self._offset < self._state.seen:
                 await self._take_again()
-            elif not await self._take_new():
+            elif (row := await anext(self._rows, None)) is not None:
+                self._take_new(row)
+            else:
+                if self._offset > 0:
+                    self._writer.end_of_chunk(self._reading(ended=True))
                 self.ended = True
                 raise StopAsyncIteration
         return self._ready.popleft()
@@ -68,9 +85,12 @@ class RemainingRows(AsyncIterator[Place]):
     async def _take_again(self) -> None:
         """Read the rows of the chunk that were read before, and compare them."""
         rows: list[Row] = []
-        while len(rows) < self._state.seen and (row := await anext(self._rows, None)) is not None:
-            self._print.add(row)
+        while len(rows) < self._state.seen:
+            row = self._rows.ready() or await anext(self._rows, None)
+            if row is None:
+                break
             rows.append(row)
+        self._print.add(*rows)
         if self._print.value != self._state.fingerprint:
             where = f"from {self._unit} {rows[0].number} on, " if rows else "it ends too early: "
             raise InputRefused(
@@ -82,12 +102,8 @@ class RemainingRows(AsyncIterator[Place]):
             self._begin_chunk(ended_short=self._state.rows < CHUNK_ROWS)
         await asyncio.sleep(0)  # chunks that have ended must not hold the loop up
 
-    async def _take_new(self) -> bool:
-        row = await anext(self._rows, None)
-        if row is None:
-            if self._offset > 0:
-                self._writer.end_of_chunk(self._reading(ended=True))
-            return False
+    def _take_new(self, row: Row) -> None:
+        """Take a row that is read for the first time."""
         if self._ended_short or self.taken == self._expected:
             raise InputRefused(
                 f"from {self._unit} {row.number} on, the input is longer than the one that the "
@@ -100,7 +116,6 @@ class RemainingRows(AsyncIterator[Place]):
             self._begin_chunk()
         else:
             self._writer.reading = self._reading(ended=False)
-        return True
 
     def _offer(self, rows: list[Row]) -> None:
         for row in rows:

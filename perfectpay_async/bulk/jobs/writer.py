@@ -56,15 +56,18 @@ class JournalWriter:
     Attributes:
         failure: Why the journal cannot be written any more.
         reading: How far the input has been read; to be set before a row of it is begun.
+        full: Whether too many results are not on the disk yet.
     """
 
     def __init__(self, journal: Journal, on_failure: Callable[[JournalError], None]) -> None:
         self.failure: JournalError | None = None
         self.reading: Reading | None = None
+        self.full: bool = False
         self._journal = journal
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
+        self._condition = threading.Condition(self._lock)
         self._entries: list[_Entry] = []
         self._ends: list[Reading] = []
         self._run: RunRecord | None = None
@@ -83,18 +86,20 @@ class JournalWriter:
 
     def put(self, position: int, result: RowResult) -> None:
         """Take the result of the row at that position of the input."""
-        with self._condition:
+        entry = position, result, time.time()
+        with self._lock:  # and not the condition, whose own methods cost three times as much
             if self.failure is not None:
                 return
-            self._entries.append((position, result, time.time()))
+            self._entries.append(entry)
             waiting = len(self._entries)
-            if waiting in (1, COMMIT_ROWS):
+            if waiting in {1, COMMIT_ROWS}:
                 self._condition.notify()
         if waiting >= MAX_WAITING:
+            self.full = True
             self._room.clear()
 
     async def room(self) -> None:
-        """Wait while too many results are not on the disk yet."""
+        """Wait while it is full."""
         await self._room.wait()
 
     def end_of_chunk(self, reading: Reading) -> None:
@@ -159,7 +164,7 @@ class JournalWriter:
                     self._journal.write_run(run)
                 for sample in samples:
                     self._journal.write_sample(sample)
-            self._tell(self._room.set)
+            self._tell(self._make_room)
         return not closing
 
     def _write(self, entries: Iterable[_Entry], readings: Iterable[Reading]) -> None:
@@ -194,8 +199,12 @@ class JournalWriter:
         with self._condition:
             self.failure = error
             self._entries = []
-        self._tell(self._room.set)
+        self._tell(self._make_room)
         self._tell(lambda: self._on_failure(error))
+
+    def _make_room(self) -> None:
+        self.full = False
+        self._room.set()
 
     def _tell(self, callback: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the loop has been closed meanwhile
