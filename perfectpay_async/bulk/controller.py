@@ -220,7 +220,8 @@ class Controller:
         self._faults = 0
         if ticket.sent > self._news_since:
             self._refusals = 0
-        self._health = min(1.0, self._health + _FAULT_RECOVERY)
+        if self._health < 1.0:
+            self._health = min(1.0, self._health + _FAULT_RECOVERY)
         self._latencies.append(now - ticket.sent)
         # To sort them after each answer would cost more than all the rest here.
         if self._latency is None or self._delivered.total % _MEDIAN_EVERY == 0:

@@ -77,13 +77,25 @@ class Driver:
     async def _work(self) -> None:
         try:
             while (place := self._take() or await self._wait_for_one()) is not None:
-                await self._handle(place)
+                # Since it was taken nothing was awaited: a card's rows line up in their order.
+                row = place.row
+                card = place.position if isinstance(row, BadRow) else row.payment_method_id
+                is_later = card in self._under_way
+                try:
+                    if is_later:
+                        await self._line_up(card)
+                    else:
+                        self._under_way[card] = None
+                    if not (is_later and self.stopped):
+                        await self._process(place)
+                finally:
+                    self._let_next_go(card)
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._failure = self._failure or error
             self.stop()
 
     def _take(self) -> Place | None:
-        # Without a wait, a row costs a tenth; but nobody may overtake those who wait for theirs.
+        # Nobody may overtake those who wait for their row.
         if self.stopped or self._exhausted or self._turn.locked():
             return None
         return self._ready()
@@ -103,25 +115,6 @@ class Driver:
         finally:
             self._waiting.discard(worker)
 
-    async def _handle(self, place: Place) -> None:
-        # From the taking to here nothing is awaited: a card's rows line up as they are taken.
-        row = place.row
-        card = place.position if isinstance(row, BadRow) else row.payment_method_id
-        later = card in self._under_way
-        try:
-            if later:
-                await self._line_up(card)
-            else:
-                self._under_way[card] = None
-            if not (later and self.stopped):
-                await self._process(place)
-        finally:
-            line = self._under_way[card]
-            if line:
-                line.popleft().set()
-            else:
-                del self._under_way[card]
-
     async def _line_up(self, card: str | int) -> None:
         line = self._under_way[card]
         if line is None:
@@ -129,3 +122,10 @@ class Driver:
         turn = asyncio.Event()
         line.append(turn)
         await turn.wait()
+
+    def _let_next_go(self, card: str | int) -> None:
+        line = self._under_way[card]
+        if line:
+            line.popleft().set()
+        else:
+            del self._under_way[card]

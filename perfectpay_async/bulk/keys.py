@@ -29,13 +29,18 @@ class RowKeys:
     def __init__(self, job: str = "", generation: int = 0) -> None:
         self._before = f"{_SCHEME}\n{UPDATE.name}\n"
         self._after = f"\n{job}\n{generation}" if job else ""
+        self._ends: dict[tuple[int, int, int], str] = {}  # there are only so many expiries
 
     def __call__(self, row: ExpiryRow) -> str:
         """Return the key of a row: a UUID of version 8 (RFC 9562), made in a way of one's own."""
         expiry = row.expiry
+        which = expiry.month, expiry.year, expiry.year_digits
+        end = self._ends.get(which)
+        if end is None:
+            end = f"\n{expiry.wire_month}\n{expiry.wire_year}{self._after}"
+            self._ends[which] = end
         # No part holds a line end: ids with control characters are never sent.
-        change = f"{row.payment_method_id}\n{expiry.wire_month}\n{expiry.wire_year}"
-        text = f"{self._before}{change}{self._after}"
+        text = f"{self._before}{row.payment_method_id}{end}"
         digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return (
             f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-"

@@ -30,7 +30,7 @@ BURST: Final = 0.02
 without this allowance each of them would cost a part of the rate."""
 
 _THROTTLED: Final = 429
-_IN_TROUBLE: Final = frozenset({502, 503, 504})
+_IN_TROUBLE: Final = frozenset({_THROTTLED, 502, 503, 504})
 _FAULTS: Final = (ConnectError, ConnectionLostError, AttemptTimeout)
 # Slower than this (in seconds, or in median latencies) and an attempt no longer counts for the
 # in-flight cap: a few stalled connections would otherwise fill a small cap and stop the run.
@@ -128,10 +128,11 @@ class Pace:
         Raises:
             DeadlineExceeded: The deadline passed first; nothing was sent.
         """
-        if self._queued or self._turn_in() > 0:
+        now = self._now()
+        if self._queued or self._turn_in(now) > 0:
             ticket = await self._admitted(request)
         else:
-            ticket = self._send()
+            ticket = self._send(now)
         learned = False
         try:
             response = await call_next(request)
@@ -153,17 +154,16 @@ class Pace:
 
     def _learn(self, ticket: Ticket, response: Response) -> None:
         now = self._now()
-        if response.status == _THROTTLED or response.status in _IN_TROUBLE:
-            self._trouble = f"the server answered {response.status}"
+        if response.status not in _IN_TROUBLE:
+            self._control.delivered(ticket, now)
+            return
+        self._trouble = f"the server answered {response.status}"
+        self._fresh_until = 0.0
         if response.status == _THROTTLED:
             asked = parse_retry_after(response.headers, time.time())
             self._control.throttled(ticket, now, asked)
-            self._fresh_until = 0.0
-        elif response.status in _IN_TROUBLE:
-            self._control.faulted(ticket, now)
-            self._fresh_until = 0.0
         else:
-            self._control.delivered(ticket, now)
+            self._control.faulted(ticket, now)
 
     async def _admitted(self, request: Request) -> Ticket:
         ticket: Ticket | None = None
@@ -172,12 +172,12 @@ class Pace:
         try:
             with suppress(TimeoutError):
                 async with timer, self._turn:
-                    while (wait := self._turn_in()) > 0:
+                    while (wait := self._turn_in(self._now())) > 0:
                         if self._blocked:
                             await self._change_or(wait)
                         else:  # only a new rate makes its turn come sooner, and no answer
                             await asyncio.sleep(min(wait, _LONGEST_SLEEP))
-                    ticket = self._send()
+                    ticket = self._send(self._now())
         finally:
             self._queued -= 1
             self._changed.set()
@@ -188,18 +188,18 @@ class Pace:
             raise DeadlineExceeded(f"the deadline passed while {waited}", outcome=Outcome.NOT_SENT)
         return ticket
 
-    def _send(self) -> Ticket:
+    def _send(self, now: float) -> Ticket:
         # From here to the sending nothing is awaited: no cancel can come between.
-        now = self._now()
         self._schedule.take(now)
         ticket = self._control.send(now)
         self._flying.add(ticket)
         return ticket
 
-    def _turn_in(self) -> float:
+    def _turn_in(self, now: float) -> float:
         """Return the seconds until the next attempt may be sent, as far as is known now."""
-        now = self._now()
-        self._refresh(now)
+        if self._flows(now):
+            self._blocked = False
+            return self._schedule.delay(now)
         wait = self._control.hold(now)
         self._blocked = wait > 0
         if not self._control.gate_open:
@@ -208,17 +208,21 @@ class Pace:
         self._blocked = self._blocked or crowded > 0
         return max(wait, crowded, self._schedule.delay(now))
 
-    def _refresh(self, now: float) -> None:
-        """Ask the control for the rate and the cap, unless that was done a moment ago."""
+    def _flows(self, now: float, queued: int = 0) -> bool:
+        """Return whether nothing holds an attempt back but the schedule."""
         if now >= self._fresh_until:
             rate = self._control.rate(now)
             self._schedule.change(now, rate, 1.0 + BURST * rate)
             self._cap = self._control.cap(now)
+            if not self._control.gate_open or self._control.hold(now) > 0:
+                return False
             self._fresh_until = now + _FRESH_SECONDS
+        return len(self._flying) + queued < self._cap
 
     def _room_in(self) -> float:
         now = self._now()
-        self._refresh(now)
+        if self._flows(now, self._queued):
+            return 0.0
         hold = self._control.hold(now)
         if not self._control.gate_open:
             # Who is queued already will be the probe.
@@ -227,8 +231,6 @@ class Pace:
 
     def _crowded(self, now: float, queued: int = 0) -> float:
         """Return the seconds until there is a place below the in-flight cap for sure."""
-        if len(self._flying) + queued < self._cap:
-            return 0.0
         patience = max(_STALLED_SECONDS, _STALLED_LATENCIES * self._control.latency)
         fresh = [ticket.sent for ticket in self._flying if ticket.sent + patience > now]
         if len(fresh) + queued < self._cap:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
-from perfectpay_async.drafts import Draftable, draft_of
+from perfectpay_async.drafts import Draftable
 from perfectpay_async.errors import PerfectPayError
 
 from .controller import RateFigures
@@ -83,35 +83,6 @@ class RowResult(Draftable):
     request_id: str | None = None
     message: str = ""
     settled: bool = True
-
-
-_ResultDraft: Final = draft_of(RowResult)
-
-
-def row_result(
-    number: int,
-    payment_method_id: str,
-    verdict: Verdict,
-    attempts: int,
-    elapsed: float,
-    status: int | None,
-    request_id: str | None,
-) -> RowResult:
-    """Return the result of a row that met no error, at a third of the cost of `RowResult(...)`."""
-    draft: Any = _ResultDraft()
-    draft.number = number
-    draft.payment_method_id = payment_method_id
-    draft.verdict = verdict
-    draft.attempts = attempts
-    draft.elapsed = elapsed
-    draft.status = status
-    draft.code = None
-    draft.request_id = request_id
-    draft.message = ""
-    draft.settled = True
-    draft.__class__ = RowResult
-    made: RowResult = draft
-    return made
 
 
 @frozen(kw_only=True)

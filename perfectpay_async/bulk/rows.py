@@ -135,9 +135,9 @@ class Places(AsyncIterator[Place]):
 
 
 def _as_row(item: object, number: int) -> Row:
-    if isinstance(item, ExpiryRow | BadRow):
-        return item
     match item:
+        case ExpiryRow() | BadRow():
+            return item
         case (str() as payment_method_id, CardExpiry() as expiry):
             return ExpiryRow(number, payment_method_id, expiry)
         case _:

@@ -268,7 +268,8 @@ class BulkRun(AsyncIterator[RowResult]):
     def _ready(self) -> Place | None:
         if self._left == 0 or not self._has_room():
             return None
-        return self._counted(self._places.ready())
+        place = self._places.ready()
+        return place if self._left is None else self._counted(place)
 
     async def _next(self) -> Place | None:
         if self._left == 0:
@@ -305,18 +306,10 @@ class BulkRun(AsyncIterator[RowResult]):
 
     async def _process(self, place: Place) -> None:
         row = place.row
-        if not self._is_mine(place):
-            card = None if isinstance(row, BadRow) else row.payment_method_id
-            self._deliver(place, RowResult(row.number, card, Verdict.SKIPPED))
-        elif isinstance(row, BadRow):
-            message = row.reason
-            self._deliver(place, RowResult(row.number, None, Verdict.INVALID, message=message))
-        else:
-            await self._send(place, row)
+        if isinstance(row, BadRow) or not self._is_mine(place):
+            self._deliver(place, self._left_out(place))
+            await asyncio.sleep(0)  # else a million such rows would hold the loop
             return
-        await asyncio.sleep(0)  # nothing was awaited: a million such rows would hold the loop
-
-    async def _send(self, place: Place, row: ExpiryRow) -> None:
         began = self._now()
         try:
             result = await self._work(row, began)
@@ -329,17 +322,26 @@ class BulkRun(AsyncIterator[RowResult]):
         except (asyncio.CancelledError, Exception) as error:
             self._deliver(place, cut_short(row, error, self._now() - began))
             raise
+        if result.settled:
+            self._watch.note(result, began)
         self._deliver(place, result)
 
+    def _left_out(self, place: Place) -> RowResult:
+        row = place.row
+        if isinstance(row, ExpiryRow):
+            return RowResult(row.number, row.payment_method_id, Verdict.SKIPPED)
+        if not self._is_mine(place):
+            return RowResult(row.number, None, Verdict.SKIPPED)
+        return RowResult(row.number, None, Verdict.INVALID, message=row.reason)
+
     def _deliver(self, place: Place, result: RowResult) -> None:
-        if result.settled or self._writer is None:
+        if self._writer is None:
             self.tally.add(result)
+        elif result.settled:
+            self.tally.add(result)
+            self._writer.put(place.position, result)
         else:
             self.tally.attempts += result.attempts  # the job runs the row again
-        if result.settled:
-            self._watch.note(result, self._now())
-            if self._writer is not None:
-                self._writer.put(place.position, result)
         if self._results is not None:
             self._results.put_nowait(result)
         if self._on_result is not None:

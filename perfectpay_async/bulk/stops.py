@@ -81,8 +81,8 @@ class SafetyWatch:
         self._away_since: float | None = None
         self._trouble = ""
 
-    def note(self, result: RowResult, now: float) -> None:
-        """Note how a row ended, at a time in seconds of any clock."""
+    def note(self, result: RowResult, began: float) -> None:
+        """Note how a row ended that began at a time in seconds of any clock."""
         if result.verdict is Verdict.INVALID or not result.attempts:
             return  # nothing was sent, as for a row of another shard: it says nothing of the server
         if len(self._last) == WINDOW:
@@ -95,7 +95,7 @@ class SafetyWatch:
         if result.verdict in _ANSWERED:
             self._away_since = None
         elif self._away_since is None:
-            self._away_since = now - result.elapsed
+            self._away_since = began
 
     def reason(self, now: float, closed_for: float = 0.0, why: str = "") -> SafetyStop | None:
         """Return why the run must stop now, or None.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from perfectpay_async.drafts import draft_of
 from perfectpay_async.entities import PaymentMethod
 from perfectpay_async.errors import (
     ApiError,
@@ -28,7 +29,7 @@ from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.resources.payment_methods import PaymentMethods
 
 from .pace import Pacing, StopAfterAttempts
-from .report import RowResult, Verdict, row_result
+from .report import RowResult, Verdict
 from .rows import ExpiryRow
 from .settings import RunSettings
 
@@ -60,6 +61,9 @@ def row_options(settings: RunSettings, pace: Pacing | None) -> RequestOptions:
     budget = RetryBudget(retry_cost=0, throttled_cost=0)
     stop = StopAfterAttempts(settings.attempts, pace)
     return RequestOptions(retry=RetryPolicy(stop=stop, budget=budget), deadline=settings.deadline)
+
+
+_ResultDraft: Final = draft_of(RowResult)
 
 
 class RunEnded(PerfectPayError):  # noqa: N818 - it never leaves `bulk`
@@ -133,15 +137,20 @@ class ExpiryUpdates:
         attempts: int,
         began: float,
     ) -> RowResult:
-        return row_result(
-            row.number,
-            row.payment_method_id,
-            verdict,
-            attempts,
-            self._now() - began,
-            response.status if response else None,
-            response.request_id if response else None,
-        )
+        draft: Any = _ResultDraft()
+        draft.number = row.number
+        draft.payment_method_id = row.payment_method_id
+        draft.verdict = verdict
+        draft.attempts = attempts
+        draft.elapsed = self._now() - began
+        draft.status = response.status if response else None
+        draft.code = None
+        draft.request_id = response.request_id if response else None
+        draft.message = ""
+        draft.settled = True
+        draft.__class__ = RowResult
+        result: RowResult = draft
+        return result
 
 
 def _attempts(response: Response | None) -> int:
