@@ -89,16 +89,19 @@ class Driver:
                     if not (is_later and self.stopped):
                         await self._process(place)
                 finally:
-                    self._let_next_go(card)
+                    line = self._under_way.pop(card)
+                    if line is not None:
+                        self._let_next_go(card, line)
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._failure = self._failure or error
             self.stop()
 
     def _take(self) -> Place | None:
-        # Nobody may overtake those who wait for their row.
+        # Whoever has the turn awaits the source. Those who wait for their turn may be overtaken.
         if self.stopped or self._exhausted or self._turn.locked():
             return None
-        return self._ready()
+        place = self._ready()
+        return None if self.stopped else place  # perhaps stopped by the source itself
 
     async def _wait_for_one(self) -> Place | None:
         worker = cast("asyncio.Task[None]", asyncio.current_task())
@@ -108,7 +111,7 @@ class Driver:
                 if self.stopped or self._exhausted:
                     return None
                 place = await self._wait()
-                if place is None or self.stopped:  # perhaps by the wait itself
+                if place is None or self.stopped:  # as above
                     self._exhausted = True
                     return None
                 return place
@@ -123,9 +126,6 @@ class Driver:
         line.append(turn)
         await turn.wait()
 
-    def _let_next_go(self, card: str | int) -> None:
-        line = self._under_way[card]
-        if line:
-            line.popleft().set()
-        else:
-            del self._under_way[card]
+    def _let_next_go(self, card: str | int, line: deque[asyncio.Event]) -> None:
+        line.popleft().set()
+        self._under_way[card] = line or None

@@ -79,11 +79,13 @@ class Pace:
         self._control = Controller(ceiling, concurrency, now=self._now())
         self._schedule = Gcra(self._control.rate(self._now()))
         self._cap = self._control.cap(self._now())
-        self._fresh_until = 0.0
+        self._free_until = 0.0  # until then rate and cap are good, and nothing else holds back
         self._trouble = ""
         self._flying: set[Ticket] = set()
-        self._queued = 0
-        self._blocked = False  # whether whoever is next waits for more than the schedule
+        self._queued = 0  # attempts that wait for their turn
+        self._at_the_door = 0  # rows that wait to be begun
+        self._wait = 0.0  # for so many seconds, whoever is next
+        self._blocked = False  # whether it waits for more than the schedule
         self._turn = asyncio.Lock()
         self._door = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -106,21 +108,29 @@ class Pace:
     def change_ceiling(self, ceiling: float) -> None:
         """Change the most requests per second, for those who wait already as well."""
         self._control.ceiling = ceiling
-        self._fresh_until = 0.0
+        self._free_until = 0.0
         self._changed.set()
 
     def has_room(self) -> bool:
-        """Return whether a new row would be sent soon, and nobody waits for that already."""
-        return not self._door.locked() and self._room_in() <= 0
+        """Return whether a new row would be sent soon, and no other waits for that."""
+        return (
+            self._free_until > 0
+            and len(self._flying) + self._queued < self._cap
+            and not self._at_the_door
+        )
 
     async def room(self) -> None:
         """Wait until a new row would be sent soon.
 
         Rows that wait here have no deadline yet. Those that are begun already come first.
         """
-        async with self._door:
-            while (wait := self._room_in()) > 0:
-                await self._change_or(wait)
+        self._at_the_door += 1
+        try:
+            async with self._door:
+                while (wait := self._room_in()) > 0:
+                    await self._change_or(wait)
+        finally:
+            self._at_the_door -= 1
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         """Send the request on when it is its turn, and learn from its answer.
@@ -128,37 +138,36 @@ class Pace:
         Raises:
             DeadlineExceeded: The deadline passed first; nothing was sent.
         """
-        now = self._now()
-        if self._queued or self._turn_in(now) > 0:
+        ticket = None if self._queued else self._sent_now()
+        if ticket is None:
             ticket = await self._admitted(request)
-        else:
-            ticket = self._send(now)
         learned = False
         try:
             response = await call_next(request)
             learned = True
+            if response.status in _IN_TROUBLE:
+                self._learn(ticket, response)
+            else:
+                self._control.delivered(ticket, self._now())
         except _FAULTS as error:
             self._trouble = error.message
             self._control.faulted(ticket, self._now())
-            self._fresh_until = 0.0
+            self._free_until = 0.0
             learned = True
             raise
         else:
-            self._learn(ticket, response)
             return response
         finally:
             if not learned:  # cancelled, or ended by something that says nothing about the server
                 self._control.abandoned(ticket)
             self._flying.discard(ticket)
-            self._changed.set()
+            if self._queued or self._at_the_door:
+                self._changed.set()
 
     def _learn(self, ticket: Ticket, response: Response) -> None:
         now = self._now()
-        if response.status not in _IN_TROUBLE:
-            self._control.delivered(ticket, now)
-            return
         self._trouble = f"the server answered {response.status}"
-        self._fresh_until = 0.0
+        self._free_until = 0.0
         if response.status == _THROTTLED:
             asked = parse_retry_after(response.headers, time.time())
             self._control.throttled(ticket, now, asked)
@@ -172,12 +181,11 @@ class Pace:
         try:
             with suppress(TimeoutError):
                 async with timer, self._turn:
-                    while (wait := self._turn_in(self._now())) > 0:
+                    while (ticket := self._sent_now()) is None:
                         if self._blocked:
-                            await self._change_or(wait)
+                            await self._change_or(self._wait)
                         else:  # only a new rate makes its turn come sooner, and no answer
-                            await asyncio.sleep(min(wait, _LONGEST_SLEEP))
-                    ticket = self._send(self._now())
+                            await asyncio.sleep(min(self._wait, _LONGEST_SLEEP))
         finally:
             self._queued -= 1
             self._changed.set()
@@ -188,7 +196,16 @@ class Pace:
             raise DeadlineExceeded(f"the deadline passed while {waited}", outcome=Outcome.NOT_SENT)
         return ticket
 
-    def _send(self, now: float) -> Ticket:
+    def _sent_now(self) -> Ticket | None:
+        """Return the ticket of an attempt, which is then sent at once; None if it must wait."""
+        now = self._now()
+        if now < self._free_until and len(self._flying) < self._cap:
+            self._blocked = False
+            self._wait = self._schedule.delay(now)
+        else:
+            self._wait = self._turn_in(now)
+        if self._wait > 0:
+            return None
         # From here to the sending nothing is awaited: no cancel can come between.
         self._schedule.take(now)
         ticket = self._control.send(now)
@@ -197,32 +214,27 @@ class Pace:
 
     def _turn_in(self, now: float) -> float:
         """Return the seconds until the next attempt may be sent, as far as is known now."""
-        if self._flows(now):
-            self._blocked = False
-            return self._schedule.delay(now)
-        wait = self._control.hold(now)
-        self._blocked = wait > 0
+        self._refresh(now)
+        hold = self._control.hold(now)
+        self._blocked = hold > 0
         if not self._control.gate_open:
-            return wait  # the gate alone says when a probe is sent
+            return hold  # the gate alone says when a probe is sent
         crowded = self._crowded(now)
         self._blocked = self._blocked or crowded > 0
-        return max(wait, crowded, self._schedule.delay(now))
+        return max(hold, crowded, self._schedule.delay(now))
 
-    def _flows(self, now: float, queued: int = 0) -> bool:
-        """Return whether nothing holds an attempt back but the schedule."""
-        if now >= self._fresh_until:
+    def _refresh(self, now: float) -> None:
+        """Ask the control for the rate and the cap, unless that was done a moment ago."""
+        if now >= self._free_until:
             rate = self._control.rate(now)
             self._schedule.change(now, rate, 1.0 + BURST * rate)
             self._cap = self._control.cap(now)
-            if not self._control.gate_open or self._control.hold(now) > 0:
-                return False
-            self._fresh_until = now + _FRESH_SECONDS
-        return len(self._flying) + queued < self._cap
+            is_free = self._control.gate_open and self._control.hold(now) <= 0
+            self._free_until = now + _FRESH_SECONDS if is_free else 0.0
 
     def _room_in(self) -> float:
         now = self._now()
-        if self._flows(now, self._queued):
-            return 0.0
+        self._refresh(now)
         hold = self._control.hold(now)
         if not self._control.gate_open:
             # Who is queued already will be the probe.
@@ -231,6 +243,8 @@ class Pace:
 
     def _crowded(self, now: float, queued: int = 0) -> float:
         """Return the seconds until there is a place below the in-flight cap for sure."""
+        if len(self._flying) + queued < self._cap:
+            return 0.0
         patience = max(_STALLED_SECONDS, _STALLED_LATENCIES * self._control.latency)
         fresh = [ticket.sent for ticket in self._flying if ticket.sent + patience > now]
         if len(fresh) + queued < self._cap:

@@ -7,7 +7,9 @@ value of the input.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from functools import partial
+from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
 from attrs import frozen
@@ -15,7 +17,6 @@ from attrs import frozen
 from perfectpay_async.entities import CardExpiry
 from perfectpay_async.errors import PerfectPayError
 
-_END: Final = object()
 COLUMNS: Final = ("payment_method_id", "exp_month", "exp_year")
 
 
@@ -72,33 +73,25 @@ class Rows(AsyncIterator[Row]):
 
     Args:
         source: Any iterable or async iterable.
+
+    Attributes:
+        ready: Returns the next row if the source need not be awaited for it; None says nothing.
     """
 
     def __init__(self, source: Iterable[RowLike] | AsyncIterable[RowLike]) -> None:
         # No generator makes one of the other: one that is left halfway needs closing.
         self._awaited = aiter(source) if isinstance(source, AsyncIterable) else None
-        self._items = None if isinstance(source, AsyncIterable) else iter(source)
-        self._number = 0
-
-    def ready(self) -> Row | None:
-        """Return the next row if the source need not be awaited for it; None says nothing."""
-        if self._items is None:
-            return None
-        item = next(self._items, _END)
-        if item is _END:
-            self._items = None
-            return None
-        self._number += 1
-        return _as_row(item, self._number)
+        self._numbers = count(1)
+        items = () if isinstance(source, AsyncIterable) else source
+        # No method, because that would be one call more for every row.
+        self.ready: Callable[[], Row | None] = partial(next, map(_as_row, items, self._numbers), None)
 
     async def __anext__(self) -> Row:
         if (row := self.ready()) is not None:
             return row
         if self._awaited is None:
             raise StopAsyncIteration
-        item = await anext(self._awaited)
-        self._number += 1
-        return _as_row(item, self._number)
+        return _as_row(await anext(self._awaited), next(self._numbers))
 
 
 class Places(AsyncIterator[Place]):
@@ -119,19 +112,20 @@ class Places(AsyncIterator[Place]):
 
     def ready(self) -> Place | None:
         """Return the next one if the source need not be awaited for it; None says nothing."""
-        row = self._rows.ready()
-        return None if row is None else self._place(row)
+        if (row := self._rows.ready()) is None:
+            return None
+        place = Place(self.taken, row)
+        self.taken += 1
+        return place
 
     async def __anext__(self) -> Place:
         row = await anext(self._rows, None)
         if row is None:
             self.ended = True
             raise StopAsyncIteration
-        return self._place(row)
-
-    def _place(self, row: Row) -> Place:
+        place = Place(self.taken, row)
         self.taken += 1
-        return Place(self.taken - 1, row)
+        return place
 
 
 def _as_row(item: object, number: int) -> Row:

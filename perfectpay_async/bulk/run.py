@@ -266,33 +266,27 @@ class BulkRun(AsyncIterator[RowResult]):
             self.stop()
 
     def _ready(self) -> Place | None:
-        if self._left == 0 or not self._has_room():
+        if (
+            self._left is not None
+            or (self._writer is not None and self._writer.full)
+            or (self._results is not None and self._results.qsize() >= _MAX_UNREAD)
+            or (self.pace is not None and not self.pace.has_room())
+        ):
             return None
-        place = self._places.ready()
-        return place if self._left is None else self._counted(place)
+        return self._places.ready()
 
     async def _next(self) -> Place | None:
         if self._left == 0:
             return None
         await self._room()
-        return self._counted(await anext(self._places, None))
-
-    def _counted(self, place: Place | None) -> Place | None:
-        if self._left is not None and place is not None and self._is_mine(place):
+        place = await anext(self._places, None)
+        if place is not None and self._left is not None and self._is_mine(place):
             self._left -= 1
         return place
 
     def _is_mine(self, place: Place) -> bool:
         shard = self.settings.shard
         return shard is None or place in shard
-
-    def _has_room(self) -> bool:
-        """Return whether a further row may be begun."""
-        return not (
-            (self._writer is not None and self._writer.full)
-            or (self._results is not None and self._results.qsize() >= _MAX_UNREAD)
-            or (self.pace is not None and not self.pace.has_room())
-        )
 
     async def _room(self) -> None:
         """Wait until a further row may be begun."""
@@ -306,7 +300,7 @@ class BulkRun(AsyncIterator[RowResult]):
 
     async def _process(self, place: Place) -> None:
         row = place.row
-        if isinstance(row, BadRow) or not self._is_mine(place):
+        if isinstance(row, BadRow) or self.settings.shard and not self._is_mine(place):
             self._deliver(place, self._left_out(place))
             await asyncio.sleep(0)  # else a million such rows would hold the loop
             return

@@ -76,8 +76,8 @@ class SafetyWatch:
 
     def __init__(self, stops: SafetyStops) -> None:
         self._stops = stops
-        self._last: deque[bool] = deque(maxlen=WINDOW)
-        self._failed = 0
+        self._sent = 0
+        self._failures: deque[int] = deque()  # of the last rows sent: which of them failed
         self._away_since: float | None = None
         self._trouble = ""
 
@@ -85,17 +85,14 @@ class SafetyWatch:
         """Note how a row ended that began at a time in seconds of any clock."""
         if result.verdict is Verdict.INVALID or not result.attempts:
             return  # nothing was sent, as for a row of another shard: it says nothing of the server
-        if len(self._last) == WINDOW:
-            self._failed -= self._last[0]
-        failed = result.verdict in FAILED
-        self._last.append(failed)
-        self._failed += failed
-        if failed:
-            self._trouble = result.message
+        self._sent += 1
         if result.verdict in _ANSWERED:
             self._away_since = None
         elif self._away_since is None:
             self._away_since = began
+        if result.verdict in FAILED:
+            self._failures.append(self._sent)
+            self._trouble = result.message
 
     def reason(self, now: float, closed_for: float = 0.0, why: str = "") -> SafetyStop | None:
         """Return why the run must stop now, or None.
@@ -105,7 +102,10 @@ class SafetyWatch:
             closed_for: Seconds for which the rate control has let nothing but probes pass.
             why: What the probes met.
         """
-        if (failures := too_many(self._failed, len(self._last), self._stops)) is not None:
+        while self._failures and self._failures[0] <= self._sent - WINDOW:
+            self._failures.popleft()
+        ended = min(self._sent, WINDOW)
+        if (failures := too_many(len(self._failures), ended, self._stops)) is not None:
             return failures
         longest = self._stops.max_outage
         away = max(closed_for, 0.0 if self._away_since is None else now - self._away_since)

@@ -21,7 +21,6 @@ from perfectpay_async.errors import (
     WrongEventLoopError,
 )
 from perfectpay_async.http.pipeline import Middleware
-from perfectpay_async.messages import Response
 from perfectpay_async.options import RequestOptions, options_with_key
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.resilience.budget import RetryBudget
@@ -109,17 +108,16 @@ class ExpiryUpdates:
         looks = 0
         if self._only_forward:
             method = await self._look(row)
-            looks = _attempts(method.response)
             found = None if method.card is None else method.card.expiry
             if found is not None and not found < row.expiry:
-                return self._done(row, Verdict.SKIPPED, method.response, looks, began)
+                return self._done(row, Verdict.SKIPPED, method, looks, began)
+            looks = _attempts(method)
             left = max(self._deadline - (self._now() - began), 1e-9)
             options = options.over(RequestOptions(deadline=left))
         method = await self._payment_methods.update(
             row.payment_method_id, expiry=row.expiry, options=options
         )
-        attempts = looks + _attempts(method.response)
-        return self._done(row, Verdict.OK, method.response, attempts, began)
+        return self._done(row, Verdict.OK, method, looks, began)
 
     async def _look(self, row: ExpiryRow) -> PaymentMethod:
         try:
@@ -130,18 +128,14 @@ class ExpiryUpdates:
             raise
 
     def _done(
-        self,
-        row: ExpiryRow,
-        verdict: Verdict,
-        response: Response | None,
-        attempts: int,
-        began: float,
+        self, row: ExpiryRow, verdict: Verdict, method: PaymentMethod, looks: int, began: float
     ) -> RowResult:
+        response = method.response
         draft: Any = _ResultDraft()
         draft.number = row.number
         draft.payment_method_id = row.payment_method_id
         draft.verdict = verdict
-        draft.attempts = attempts
+        draft.attempts = looks + _attempts(method)
         draft.elapsed = self._now() - began
         draft.status = response.status if response else None
         draft.code = None
@@ -153,8 +147,8 @@ class ExpiryUpdates:
         return result
 
 
-def _attempts(response: Response | None) -> int:
-    return 1 + (len(response.earlier_attempts) if response else 0)
+def _attempts(method: PaymentMethod) -> int:
+    return 1 + (len(method.response.earlier_attempts) if method.response else 0)
 
 
 def ends_the_run(error: PerfectPayError) -> bool:

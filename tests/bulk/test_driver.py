@@ -15,8 +15,11 @@ class Source(Places):
     def __init__(self, *cards: str) -> None:
         super().__init__(Rows([(card, NEW) for card in cards]))
 
-    async def __call__(self):
+    async def wait(self):
         return await anext(self, None)
+
+    def driver(self, process) -> Driver:
+        return Driver(self.ready, self.wait, process)
 
 
 async def test_nothing_is_kept_of_cards_that_are_done():
@@ -24,12 +27,12 @@ async def test_nothing_is_kept_of_cards_that_are_done():
         await asyncio.sleep(0)
 
     source = Source(*map(str, range(100)), *map(str, range(100)))
-    driver = Driver(source, process)
+    driver = source.driver(process)
     await driver.run(16)
 
     assert source.taken == 200
     assert source.ended
-    assert driver._ends == {}
+    assert driver._under_way == {}
     assert driver._waiting == set()
 
 
@@ -38,7 +41,7 @@ async def test_stopping_before_the_start_takes_nothing():
         pytest.fail("a row was processed")
 
     source = Source("a")
-    driver = Driver(source, process)
+    driver = source.driver(process)
     driver.stop()
     await driver.run(4)
 
@@ -51,7 +54,7 @@ async def test_the_first_error_wins_and_is_raised_as_it_is():
         raise KeyError(place.row.payment_method_id)
 
     source = Source("a", "b", "c", "d")
-    driver = Driver(source, process)
+    driver = source.driver(process)
 
     with pytest.raises(KeyError) as caught:
         await driver.run(2)
@@ -69,7 +72,7 @@ async def test_a_failing_row_lets_the_next_one_of_its_card_go():
         if place.row.number == 1:
             raise KeyError
 
-    driver = Driver(Source("a", "a"), process)
+    driver = Source("a", "a").driver(process)
 
     with pytest.raises(KeyError):
         async with asyncio.timeout(5):

@@ -13,9 +13,9 @@ def watch(**stops) -> SafetyWatch:
     return SafetyWatch(SafetyStops(**{"max_failures": None, "max_outage": None, **stops}))
 
 
-def note(watch, verdict, times=1, *, now=0.0, elapsed=0.0, attempts=1):
+def note(watch, verdict, times=1, *, began=0.0, attempts=1):
     for _ in range(times):
-        watch.note(RowResult(1, "pm_1", verdict, attempts=attempts, elapsed=elapsed), now)
+        watch.note(RowResult(1, "pm_1", verdict, attempts=attempts), began)
 
 
 class TestFailures:
@@ -86,8 +86,8 @@ class TestOutage:
     @pytest.mark.parametrize("verdict", [Verdict.EXHAUSTED, Verdict.UNKNOWN])
     def test_too_long_a_one_stops_the_run(self, verdict):
         watched = watch(max_outage=900.0)
-        note(watched, verdict, now=60.0, elapsed=60.0)
-        note(watched, verdict, now=500.0)
+        note(watched, verdict, began=0.0)
+        note(watched, verdict, began=500.0)
         assert watched.reason(900.0) is None
 
         reason = watched.reason(901.0)
@@ -98,16 +98,16 @@ class TestOutage:
 
     def test_a_row_of_another_shard_is_no_answer(self):
         watched = watch(max_outage=900.0)
-        note(watched, Verdict.EXHAUSTED, now=0.0)
-        note(watched, Verdict.SKIPPED, now=890.0, attempts=0)
+        note(watched, Verdict.EXHAUSTED, began=0.0)
+        note(watched, Verdict.SKIPPED, began=890.0, attempts=0)
 
         assert watched.reason(901.0) is not None
 
     @pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.REJECTED, Verdict.SKIPPED])
     def test_an_answer_ends_it(self, verdict):
         watched = watch(max_outage=900.0)
-        note(watched, Verdict.EXHAUSTED, now=0.0)
-        note(watched, verdict, now=890.0)
+        note(watched, Verdict.EXHAUSTED, began=0.0)
+        note(watched, verdict, began=890.0)
 
         assert watched.reason(10_000.0) is None
 

@@ -11,7 +11,7 @@ import pytest
 
 from perfectpay_async import PerfectPay
 from perfectpay_async.bulk import Verdict, read_csv
-from perfectpay_async.bulk.keys import row_key
+from perfectpay_async.bulk.keys import RowKeys
 from perfectpay_async.fleet import Ending, FleetWorker, LedgerError, WorkerFacts
 from perfectpay_async.fleet import worker as module
 from perfectpay_async.fleet.records import Taken
@@ -89,9 +89,8 @@ class TestRunChunk:
         (message,) = await messages_of(ledger, job)
         async with FleetWorker(client, ledger, rate=None) as worker:
             await worker.run_chunk(message)
-        wanted = {
-            row_key(row, job.facts.id, job.facts.generation) for row in read_csv(job.facts.path)
-        }
+        key = RowKeys(job.facts.id, job.facts.generation)
+        wanted = {key(row) for row in read_csv(job.facts.path)}
         assert {r.idempotency_key for r in sandbox.ledger.requests_of(UPDATE)} == wanted
 
     async def test_what_is_not_ok_is_kept_with_its_place(self, client, ledger, begin, sandbox):

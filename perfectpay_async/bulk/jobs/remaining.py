@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from itertools import count
 
 from perfectpay_async.bulk.chunks import CHUNK_ROWS, Fingerprint
 from perfectpay_async.bulk.rows import InputRefused, Place, Row, Rows
@@ -57,12 +58,11 @@ class RemainingRows(AsyncIterator[Place]):
         Raises:
             InputRefused: As below.
         """
-        while not self._ready and self._offset >= self._state.seen:
-            row = self._rows.ready()
-            if row is None:
-                return None
-            self._take_new(row)
-        return self._ready.popleft() if self._ready else None
+        if self._ready:
+            return self._ready.popleft()
+        if self._offset < self._state.seen or (row := self._rows.ready()) is None:
+            return None
+        return self._taken_new(row)
 
     async def __anext__(self) -> Place:
         """Return the next one.
@@ -74,7 +74,7 @@ class RemainingRows(AsyncIterator[Place]):
             if self._offset < self._state.seen:
                 await self._take_again()
             elif (row := await anext(self._rows, None)) is not None:
-                self._take_new(row)
+                return self._taken_new(row)
             else:
                 if self._offset > 0:
                     self._writer.end_of_chunk(self._reading(ended=True))
@@ -86,8 +86,7 @@ class RemainingRows(AsyncIterator[Place]):
         """Read the rows of the chunk that were read before, and compare them."""
         rows: list[Row] = []
         while len(rows) < self._state.seen:
-            row = self._rows.ready() or await anext(self._rows, None)
-            if row is None:
+            if (row := self._rows.ready() or await anext(self._rows, None)) is None:
                 break
             rows.append(row)
         self._print.add(*rows)
@@ -97,12 +96,16 @@ class RemainingRows(AsyncIterator[Place]):
                 f"{where}the input is not the one that the job was begun with; "
                 "nothing of that was sent"
             )
-        self._offer(rows)
+        ended = self._state.bitmap
+        places = map(Place, count(self.taken), rows)
+        self._ready.extend(place for n, place in enumerate(places) if n not in ended)
+        self._offset += len(rows)
+        self.taken += len(rows)
         if self._state.rows is not None:
             self._begin_chunk(ended_short=self._state.rows < CHUNK_ROWS)
         await asyncio.sleep(0)  # chunks that have ended must not hold the loop up
 
-    def _take_new(self, row: Row) -> None:
+    def _taken_new(self, row: Row) -> Place:
         """Take a row that is read for the first time."""
         if self._ended_short or self.taken == self._expected:
             raise InputRefused(
@@ -110,19 +113,15 @@ class RemainingRows(AsyncIterator[Place]):
                 "job was begun with; nothing of that was sent"
             )
         self._print.add(row)
-        self._offer([row])
+        place = Place(self.taken, row)
+        self.taken += 1
+        self._offset += 1
         if self._offset == CHUNK_ROWS:
             self._writer.end_of_chunk(self._reading(ended=True))
             self._begin_chunk()
         else:
             self._writer.reading = self._reading(ended=False)
-
-    def _offer(self, rows: list[Row]) -> None:
-        for row in rows:
-            if self._offset not in self._state.bitmap:
-                self._ready.append(Place(self.taken, row))
-            self._offset += 1
-            self.taken += 1
+        return place
 
     def _reading(self, *, ended: bool) -> Reading:
         return Reading(self._number, self._offset, self._print.value, ended)

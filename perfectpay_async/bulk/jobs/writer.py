@@ -26,7 +26,7 @@ COMMIT_ROWS: Final = 500
 MAX_WAITING: Final = 2_000
 """With so many results not on the disk yet, whoever has a further one must wait."""
 
-_Entry: TypeAlias = tuple[int, RowResult, float]
+_Entry: TypeAlias = tuple[int, RowResult]
 
 
 class Reading(NamedTuple):
@@ -86,11 +86,10 @@ class JournalWriter:
 
     def put(self, position: int, result: RowResult) -> None:
         """Take the result of the row at that position of the input."""
-        entry = position, result, time.time()
         with self._lock:  # and not the condition, whose own methods cost three times as much
             if self.failure is not None:
                 return
-            self._entries.append(entry)
+            self._entries.append((position, result))
             waiting = len(self._entries)
             if waiting in {1, COMMIT_ROWS}:
                 self._condition.notify()
@@ -169,14 +168,16 @@ class JournalWriter:
 
     def _write(self, entries: Iterable[_Entry], readings: Iterable[Reading]) -> None:
         touched: set[int] = set()
-        problems: list[_Entry] = []
-        for position, result, ended in entries:
+        problems: list[tuple[int, RowResult, float]] = []
+        now = time.time()
+        for position, result in entries:
             number, offset = divmod(position, CHUNK_ROWS)
-            state = self._chunk(number)
-            state.mark(offset, result.verdict)
-            touched.add(number)
+            if number not in touched:
+                touched.add(number)
+                self._chunk(number)
+            self._open[number].mark(offset, result.verdict)
             if result.verdict not in NO_PROBLEM:
-                problems.append((position, result, ended))
+                problems.append((position, result, now))
         for reading in readings:
             state = self._chunk(reading.chunk)
             state.seen, state.fingerprint = reading.seen, reading.fingerprint
