@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import frozen
 
@@ -18,6 +18,8 @@ CHUNK_ROWS: Final = 1_000
 """Rows of a chunk; the last one of an input may have fewer."""
 
 _FINGERPRINT_SIZE: Final = 16
+
+T = TypeVar("T")
 
 
 class Fingerprint:
@@ -40,7 +42,8 @@ def _said(row: Row) -> str:
     # The number too: a file that gained a blank line is another file.
     if isinstance(row, BadRow):
         return f"{row.number}\0{row.reason}\n"
-    return f"{row.number}\0{row.payment_method_id}\0{row.expiry}\n"
+    expiry = row.expiry
+    return f"{row.number}\0{row.payment_method_id}\0{expiry.month:02d}/{expiry.year}\n"
 
 
 def fingerprint(rows: Iterable[Row]) -> bytes:
@@ -85,6 +88,12 @@ class Bitmap:
 
     def __contains__(self, offset: int) -> bool:
         return bool(self._marks[offset >> 3] & 1 << (offset & 7))
+
+    def gaps(self, items: Iterable[T]) -> Iterable[T]:
+        """Return those of the items, one for each row, whose rows have not ended."""
+        if not any(self._marks):
+            return items
+        return (item for offset, item in enumerate(items) if offset not in self)
 
     def mark(self, offset: int) -> None:
         """Mark the row at that place of the chunk as ended."""

@@ -37,6 +37,7 @@ class Driver:
         self._ready = ready
         self._wait = wait
         self._exhausted = False
+        self._is_awaited = False  # then nobody else may ask for a row
         self._process = process
         self._failure: Exception | None = None
         self._turn = asyncio.Lock()
@@ -97,8 +98,7 @@ class Driver:
             self.stop()
 
     def _take(self) -> Place | None:
-        # Whoever has the turn awaits the source. Those who wait for their turn may be overtaken.
-        if self.stopped or self._exhausted or self._turn.locked():
+        if self.stopped or self._exhausted or self._is_awaited:
             return None
         place = self._ready()
         return None if self.stopped else place  # perhaps stopped by the source itself
@@ -110,7 +110,11 @@ class Driver:
             async with self._turn:
                 if self.stopped or self._exhausted:
                     return None
-                place = await self._wait()
+                self._is_awaited = True
+                try:
+                    place = await self._wait()
+                finally:
+                    self._is_awaited = False
                 if place is None or self.stopped:  # as above
                     self._exhausted = True
                     return None

@@ -23,6 +23,7 @@ from perfectpay_async.outcome import Outcome
 from perfectpay_async.resilience.limiter import Gcra
 from perfectpay_async.resilience.retry_after import parse_retry_after
 
+from .clock import running_clock
 from .controller import Controller, RateFigures, Ticket
 
 BURST: Final = 0.02
@@ -75,7 +76,7 @@ class Pace:
     """
 
     def __init__(self, ceiling: float, concurrency: int) -> None:
-        self._now = asyncio.get_running_loop().time
+        self._now = running_clock()
         self._control = Controller(ceiling, concurrency, now=self._now())
         self._schedule = Gcra(self._control.rate(self._now()))
         self._cap = self._control.cap(self._now())
@@ -201,27 +202,29 @@ class Pace:
         now = self._now()
         if now < self._free_until and len(self._flying) < self._cap:
             self._blocked = False
-            self._wait = self._schedule.delay(now)
+            self._wait = self._schedule.start(now)
         else:
-            self._wait = self._turn_in(now)
+            self._wait = self._start(now)
         if self._wait > 0:
             return None
         # From here to the sending nothing is awaited: no cancel can come between.
-        self._schedule.take(now)
         ticket = self._control.send(now)
         self._flying.add(ticket)
         return ticket
 
-    def _turn_in(self, now: float) -> float:
-        """Return the seconds until the next attempt may be sent, as far as is known now."""
+    def _start(self, now: float) -> float:
+        """Record a start if it is allowed now, else return the seconds, as far as is known now."""
         self._refresh(now)
         hold = self._control.hold(now)
+        if self._control.gate_open:
+            hold = max(hold, self._crowded(now))
         self._blocked = hold > 0
-        if not self._control.gate_open:
-            return hold  # the gate alone says when a probe is sent
-        crowded = self._crowded(now)
-        self._blocked = self._blocked or crowded > 0
-        return max(hold, crowded, self._schedule.delay(now))
+        if hold > 0:
+            return hold
+        if self._control.gate_open:
+            return self._schedule.start(now)
+        self._schedule.take(now)  # the gate alone says when a probe is sent
+        return 0.0
 
     def _refresh(self, now: float) -> None:
         """Ask the control for the rate and the cap, unless that was done a moment ago."""

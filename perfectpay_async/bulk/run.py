@@ -15,6 +15,7 @@ from perfectpay_async.errors import ConfigurationError, PerfectPayError
 from perfectpay_async.http.pipeline import Next
 from perfectpay_async.messages import Request, Response
 
+from .clock import running_clock
 from .controller import RateFigures
 from .driver import Driver
 from .jobs import RunRecord, Sample
@@ -187,7 +188,7 @@ class BulkRun(AsyncIterator[RowResult]):
             self._results.put_nowait(None)
 
     def _begin(self) -> None:
-        self._now = asyncio.get_running_loop().time
+        self._now = running_clock()
         self._began = self._now()
         self._ended: float | None = None
         self._limit = asyncio.timeout(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -27,6 +26,7 @@ from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.resources.payment_methods import PaymentMethods
 
+from .clock import running_clock
 from .pace import Pacing, StopAfterAttempts
 from .report import RowResult, Verdict
 from .rows import ExpiryRow
@@ -92,7 +92,7 @@ class ExpiryUpdates:
         self._deadline = deadline
         self._key = key
         self._only_forward = only_forward
-        self._now = asyncio.get_running_loop().time
+        self._now = running_clock()
 
     async def __call__(self, row: ExpiryRow, began: float) -> RowResult:
         """Update one card.
@@ -111,7 +111,7 @@ class ExpiryUpdates:
             found = None if method.card is None else method.card.expiry
             if found is not None and not found < row.expiry:
                 return self._done(row, Verdict.SKIPPED, method, looks, began)
-            looks = _attempts(method)
+            looks = 1 + (len(method.response.earlier_attempts) if method.response else 0)
             left = max(self._deadline - (self._now() - began), 1e-9)
             options = options.over(RequestOptions(deadline=left))
         method = await self._payment_methods.update(
@@ -135,7 +135,7 @@ class ExpiryUpdates:
         draft.number = row.number
         draft.payment_method_id = row.payment_method_id
         draft.verdict = verdict
-        draft.attempts = looks + _attempts(method)
+        draft.attempts = looks + 1 + (len(response.earlier_attempts) if response else 0)
         draft.elapsed = self._now() - began
         draft.status = response.status if response else None
         draft.code = None
@@ -145,10 +145,6 @@ class ExpiryUpdates:
         draft.__class__ = RowResult
         result: RowResult = draft
         return result
-
-
-def _attempts(method: PaymentMethod) -> int:
-    return 1 + (len(method.response.earlier_attempts) if method.response else 0)
 
 
 def ends_the_run(error: PerfectPayError) -> bool:

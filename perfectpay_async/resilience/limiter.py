@@ -62,6 +62,19 @@ class Gcra:
         """
         return max(0.0, self._on_schedule - (self._burst - 1) / self._rate - now)
 
+    def start(self, now: float) -> float:
+        """Record a start if it is allowed now.
+
+        Returns:
+            0, or else the seconds until it is allowed, and nothing was recorded.
+        """
+        due = self._on_schedule
+        wait = due - (self._burst - 1) / self._rate - now
+        if wait > 0:
+            return wait
+        self._on_schedule = (due if due > now else now) + 1 / self._rate
+        return 0.0
+
     def take(self, now: float) -> None:
         """Record a start that happens now."""
         self._on_schedule = max(self._on_schedule, now) + 1 / self._rate

@@ -96,9 +96,7 @@ class RemainingRows(AsyncIterator[Place]):
                 f"{where}the input is not the one that the job was begun with; "
                 "nothing of that was sent"
             )
-        ended = self._state.bitmap
-        places = map(Place, count(self.taken), rows)
-        self._ready.extend(place for n, place in enumerate(places) if n not in ended)
+        self._ready.extend(self._state.bitmap.gaps(map(Place, count(self.taken), rows)))
         self._offset += len(rows)
         self.taken += len(rows)
         if self._state.rows is not None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, TypeAlias
 
 from perfectpay_async.bulk.chunks import CHUNK_ROWS
-from perfectpay_async.bulk.report import NO_PROBLEM, RowResult
+from perfectpay_async.bulk.report import NO_PROBLEM, RowResult, Verdict
 
 from .errors import JournalError
 from .journal import Journal
@@ -26,7 +26,7 @@ COMMIT_ROWS: Final = 500
 MAX_WAITING: Final = 2_000
 """With so many results not on the disk yet, whoever has a further one must wait."""
 
-_Entry: TypeAlias = tuple[int, RowResult]
+_Problem: TypeAlias = tuple[int, RowResult, float]
 
 
 class Reading(NamedTuple):
@@ -68,7 +68,8 @@ class JournalWriter:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._condition = threading.Condition(self._lock)
-        self._entries: list[_Entry] = []
+        self._ended: dict[int, Verdict] = {}
+        self._problems: list[_Problem] = []
         self._ends: list[Reading] = []
         self._run: RunRecord | None = None
         self._samples: list[Sample] = []
@@ -86,11 +87,14 @@ class JournalWriter:
 
     def put(self, position: int, result: RowResult) -> None:
         """Take the result of the row at that position of the input."""
+        verdict = result.verdict
         with self._lock:  # and not the condition, whose own methods cost three times as much
             if self.failure is not None:
                 return
-            self._entries.append((position, result))
-            waiting = len(self._entries)
+            self._ended[position] = verdict
+            if verdict not in NO_PROBLEM:
+                self._problems.append((position, result, time.time()))
+            waiting = len(self._ended)
             if waiting in {1, COMMIT_ROWS}:
                 self._condition.notify()
         if waiting >= MAX_WAITING:
@@ -145,20 +149,21 @@ class JournalWriter:
     def _commit_next(self) -> bool:
         """Wait for something to commit, and commit it; return whether there may be more."""
         with self._condition:
-            while not (self._entries or self._ends or self._run or self._closing):
+            while not (self._ended or self._ends or self._run or self._closing):
                 self._condition.wait()
             self._condition.wait_for(
-                lambda: self._closing or len(self._entries) >= COMMIT_ROWS, COMMIT_SECONDS
+                lambda: self._closing or len(self._ended) >= COMMIT_ROWS, COMMIT_SECONDS
             )
-            entries, self._entries = self._entries, []
+            ended, self._ended = self._ended, {}
+            problems, self._problems = self._problems, []
             # Last the one that is being read: it covers all rows whose results are here.
             readings, self._ends = [*self._ends, *filter(None, [self.reading])], []
             run, self._run = self._run, None
             samples, self._samples = self._samples, []
             closing = self._closing
-        if entries or readings or run:
+        if ended or readings or run:
             with self._journal.transaction():
-                self._write(entries, readings)
+                self._write(ended, problems, readings)
                 if run is not None:
                     self._journal.write_run(run)
                 for sample in samples:
@@ -166,18 +171,19 @@ class JournalWriter:
             self._tell(self._make_room)
         return not closing
 
-    def _write(self, entries: Iterable[_Entry], readings: Iterable[Reading]) -> None:
+    def _write(
+        self,
+        ended: dict[int, Verdict],
+        problems: Sequence[_Problem],
+        readings: Iterable[Reading],
+    ) -> None:
         touched: set[int] = set()
-        problems: list[tuple[int, RowResult, float]] = []
-        now = time.time()
-        for position, result in entries:
+        for position, verdict in ended.items():
             number, offset = divmod(position, CHUNK_ROWS)
             if number not in touched:
                 touched.add(number)
                 self._chunk(number)
-            self._open[number].mark(offset, result.verdict)
-            if result.verdict not in NO_PROBLEM:
-                problems.append((position, result, now))
+            self._open[number].mark(offset, verdict)
         for reading in readings:
             state = self._chunk(reading.chunk)
             state.seen, state.fingerprint = reading.seen, reading.fingerprint
@@ -199,7 +205,7 @@ class JournalWriter:
     def _fail(self, error: JournalError) -> None:
         with self._condition:
             self.failure = error
-            self._entries = []
+            self._ended, self._problems = {}, []
         self._tell(self._make_room)
         self._tell(lambda: self._on_failure(error))
 
