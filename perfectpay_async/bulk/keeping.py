@@ -13,13 +13,12 @@ from .rows import Place, Rows
 
 
 class Recorder(Protocol):
-    """Takes the results of one run.
+    """Takes the results of one run."""
 
-    Attributes:
-        full: Whether too many results are not safe yet, so that no row must be begun.
-    """
-
-    full: bool
+    @property
+    def full(self) -> bool:
+        """Whether too many results are not safe yet, so that no row must be begun."""
+        ...
 
     def put(self, position: int, result: RowResult) -> None:
         """Take the result of the row at that position of the input."""

@@ -84,7 +84,9 @@ class Rows(AsyncIterator[Row]):
         self._numbers = count(1)
         items = () if isinstance(source, AsyncIterable) else source
         # No method, because that would be one call more for every row.
-        self.ready: Callable[[], Row | None] = partial(next, map(_as_row, items, self._numbers), None)
+        self.ready: Callable[[], Row | None] = partial(
+            next, map(_as_row, items, self._numbers), None
+        )
 
     async def __anext__(self) -> Row:
         if (row := self.ready()) is not None:

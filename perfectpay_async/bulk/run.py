@@ -301,7 +301,7 @@ class BulkRun(AsyncIterator[RowResult]):
 
     async def _process(self, place: Place) -> None:
         row = place.row
-        if isinstance(row, BadRow) or self.settings.shard and not self._is_mine(place):
+        if isinstance(row, BadRow) or (self.settings.shard and not self._is_mine(place)):
             self._deliver(place, self._left_out(place))
             await asyncio.sleep(0)  # else a million such rows would hold the loop
             return

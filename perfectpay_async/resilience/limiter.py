@@ -72,7 +72,7 @@ class Gcra:
         wait = due - (self._burst - 1) / self._rate - now
         if wait > 0:
             return wait
-        self._on_schedule = (due if due > now else now) + 1 / self._rate
+        self._on_schedule = max(due, now) + 1 / self._rate
         return 0.0
 
     def take(self, now: float) -> None:
