@@ -95,9 +95,11 @@ class Bitmap:
             return items
         return (item for offset, item in enumerate(items) if offset not in self)
 
-    def mark(self, offset: int) -> None:
-        """Mark the row at that place of the chunk as ended."""
-        self._marks[offset >> 3] |= 1 << (offset & 7)
+    def mark(self, *offsets: int) -> None:
+        """Mark the rows at these places of the chunk as ended."""
+        marks = self._marks
+        for offset in offsets:
+            marks[offset >> 3] |= 1 << (offset & 7)
 
     def clear(self, offset: int) -> None:
         """Take a mark back."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from attrs import define, field, frozen
 
 from perfectpay_async.bulk.chunks import Bitmap
@@ -40,10 +42,14 @@ class ChunkState:
 
     def mark(self, offset: int, verdict: Verdict) -> None:
         """Note how the row at that place of the chunk ended."""
-        self.bitmap.mark(offset)
+        self.mark_all((offset,), verdict)
+
+    def mark_all(self, offsets: Collection[int], verdict: Verdict) -> None:
+        """Note how the rows at these places of the chunk ended: all alike."""
+        self.bitmap.mark(*offsets)
         if verdict is Verdict.SKIPPED:
-            self.skips.mark(offset)
-        self.counts[verdict] += 1
+            self.skips.mark(*offsets)
+        self.counts[verdict] += len(offsets)
 
 
 @frozen

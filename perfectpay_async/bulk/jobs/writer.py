@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, TypeAlias
@@ -27,6 +28,7 @@ MAX_WAITING: Final = 2_000
 """With so many results not on the disk yet, whoever has a further one must wait."""
 
 _Problem: TypeAlias = tuple[int, RowResult, float]
+_Positions: TypeAlias = defaultdict[Verdict, list[int]]
 
 
 class Reading(NamedTuple):
@@ -68,7 +70,8 @@ class JournalWriter:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._condition = threading.Condition(self._lock)
-        self._ended: dict[int, Verdict] = {}
+        self._ended: _Positions = defaultdict(list)
+        self._waiting = 0  # so many of them
         self._problems: list[_Problem] = []
         self._ends: list[Reading] = []
         self._run: RunRecord | None = None
@@ -91,10 +94,10 @@ class JournalWriter:
         with self._lock:  # and not the condition, whose own methods cost three times as much
             if self.failure is not None:
                 return
-            self._ended[position] = verdict
+            self._ended[verdict].append(position)
             if verdict not in NO_PROBLEM:
                 self._problems.append((position, result, time.time()))
-            waiting = len(self._ended)
+            self._waiting = waiting = self._waiting + 1
             if waiting in {1, COMMIT_ROWS}:
                 self._condition.notify()
         if waiting >= MAX_WAITING:
@@ -149,12 +152,13 @@ class JournalWriter:
     def _commit_next(self) -> bool:
         """Wait for something to commit, and commit it; return whether there may be more."""
         with self._condition:
-            while not (self._ended or self._ends or self._run or self._closing):
+            while not (self._waiting or self._ends or self._run or self._closing):
                 self._condition.wait()
             self._condition.wait_for(
-                lambda: self._closing or len(self._ended) >= COMMIT_ROWS, COMMIT_SECONDS
+                lambda: self._closing or self._waiting >= COMMIT_ROWS, COMMIT_SECONDS
             )
-            ended, self._ended = self._ended, {}
+            ended, self._ended = self._ended, defaultdict(list)
+            self._waiting = 0
             problems, self._problems = self._problems, []
             # Last the one that is being read: it covers all rows whose results are here.
             readings, self._ends = [*self._ends, *filter(None, [self.reading])], []
@@ -173,17 +177,18 @@ class JournalWriter:
 
     def _write(
         self,
-        ended: dict[int, Verdict],
+        ended: _Positions,
         problems: Sequence[_Problem],
         readings: Iterable[Reading],
     ) -> None:
         touched: set[int] = set()
-        for position, verdict in ended.items():
-            number, offset = divmod(position, CHUNK_ROWS)
-            if number not in touched:
-                touched.add(number)
-                self._chunk(number)
-            self._open[number].mark(offset, verdict)
+        for verdict, positions in ended.items():
+            offsets: defaultdict[int, list[int]] = defaultdict(list)
+            for position in positions:
+                offsets[position // CHUNK_ROWS].append(position % CHUNK_ROWS)
+            for number, of_chunk in offsets.items():
+                self._chunk(number).mark_all(of_chunk, verdict)
+            touched.update(offsets)
         for reading in readings:
             state = self._chunk(reading.chunk)
             state.seen, state.fingerprint = reading.seen, reading.fingerprint
@@ -205,7 +210,8 @@ class JournalWriter:
     def _fail(self, error: JournalError) -> None:
         with self._condition:
             self.failure = error
-            self._ended, self._problems = {}, []
+            self._ended.clear()
+            self._problems = []
         self._tell(self._make_room)
         self._tell(lambda: self._on_failure(error))
 
