@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from .drafts import Draftable, draft_of
+from .drafts import Draftable, maker_of
 from .errors import ConfigurationError
 from .resilience.policy import RetryPolicy
 
@@ -23,6 +23,7 @@ _OWNED_HEADERS: Final = frozenset(
         "transfer-encoding",
     }
 )
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 def check_seconds(name: str, value: object) -> None:
@@ -102,30 +103,20 @@ class RequestOptions(Draftable):
     def over(self, defaults: RequestOptions) -> RequestOptions:
         """Return these options, completed by `defaults`."""
         # Both have been checked, and to check them again would cost as much as the whole call path.
-        draft = _OptionsDraft()
-        draft.deadline = defaults.deadline if self.deadline is None else self.deadline
-        own = self.attempt_timeout
-        draft.attempt_timeout = defaults.attempt_timeout if own is None else own
-        draft.retry = defaults.retry if self.retry is None else self.retry
-        key = self.idempotency_key
-        draft.idempotency_key = defaults.idempotency_key if key is None else key
+        deadline, timeout, key = self.deadline, self.attempt_timeout, self.idempotency_key
         theirs = defaults.headers
-        draft.headers = {**theirs, **self.headers} if theirs else self.headers
-        draft.__class__ = RequestOptions
-        both: RequestOptions = draft
-        return both
+        return _make_options(
+            defaults.deadline if deadline is None else deadline,
+            defaults.attempt_timeout if timeout is None else timeout,
+            defaults.retry if self.retry is None else self.retry,
+            defaults.idempotency_key if key is None else key,
+            {**theirs, **self.headers} if theirs else self.headers,
+        )
 
 
-_OptionsDraft: Final = draft_of(RequestOptions)
-_NO_HEADERS: Final[Mapping[str, str]] = {}
+_make_options: Final = maker_of(RequestOptions)
 
 
 def options_with_key(key: str) -> RequestOptions:
-    """Return options that set nothing but the idempotency key. It is not checked."""
-    draft = _OptionsDraft()
-    draft.deadline = draft.attempt_timeout = draft.retry = None
-    draft.idempotency_key = key
-    draft.headers = _NO_HEADERS
-    draft.__class__ = RequestOptions
-    made: RequestOptions = draft
-    return made
+    """Return options that set the idempotency key alone, at a tenth of the cost: unchecked."""
+    return _make_options(None, None, None, key, _NO_HEADERS)

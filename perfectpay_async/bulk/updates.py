@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from perfectpay_async.drafts import draft_of
+from perfectpay_async.drafts import maker_of
 from perfectpay_async.entities import PaymentMethod
 from perfectpay_async.errors import (
     ApiError,
@@ -20,6 +20,7 @@ from perfectpay_async.errors import (
     WrongEventLoopError,
 )
 from perfectpay_async.http.pipeline import Middleware
+from perfectpay_async.messages import Response
 from perfectpay_async.options import RequestOptions, options_with_key
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.resilience.budget import RetryBudget
@@ -62,7 +63,7 @@ def row_options(settings: RunSettings, pace: Pacing | None) -> RequestOptions:
     return RequestOptions(retry=RetryPolicy(stop=stop, budget=budget), deadline=settings.deadline)
 
 
-_ResultDraft: Final = draft_of(RowResult)
+_make_result: Final = maker_of(RowResult)
 
 
 class RunEnded(PerfectPayError):  # noqa: N818 - it never leaves `bulk`
@@ -105,19 +106,33 @@ class ExpiryUpdates:
             PerfectPayError: It was not applied, or not for sure; `failed` says what that means.
         """
         options = options_with_key(self._key(row))
-        looks = 0
+        verdict, looks, method = Verdict.OK, 0, None
         if self._only_forward:
-            method = await self._look(row)
-            found = None if method.card is None else method.card.expiry
+            looked = await self._look(row)
+            found = None if looked.card is None else looked.card.expiry
             if found is not None and not found < row.expiry:
-                return self._done(row, Verdict.SKIPPED, method, looks, began)
-            looks = 1 + (len(method.response.earlier_attempts) if method.response else 0)
-            left = max(self._deadline - (self._now() - began), 1e-9)
-            options = options.over(RequestOptions(deadline=left))
-        method = await self._payment_methods.update(
-            row.payment_method_id, expiry=row.expiry, options=options
+                verdict, method = Verdict.SKIPPED, looked
+            else:
+                looks = _attempts(looked.response)
+                left = max(self._deadline - (self._now() - began), 1e-9)
+                options = options.over(RequestOptions(deadline=left))
+        if method is None:
+            method = await self._payment_methods.update(
+                row.payment_method_id, expiry=row.expiry, options=options
+            )
+        response = method.response
+        return _make_result(
+            row.number,
+            row.payment_method_id,
+            verdict,
+            looks + _attempts(response),
+            self._now() - began,
+            response.status if response else None,
+            None,
+            response.request_id if response else None,
+            "",
+            True,
         )
-        return self._done(row, Verdict.OK, method, looks, began)
 
     async def _look(self, row: ExpiryRow) -> PaymentMethod:
         try:
@@ -127,24 +142,9 @@ class ExpiryUpdates:
                 error.outcome = Outcome.NOT_SENT  # whatever became of the look, nothing was changed
             raise
 
-    def _done(
-        self, row: ExpiryRow, verdict: Verdict, method: PaymentMethod, looks: int, began: float
-    ) -> RowResult:
-        response = method.response
-        draft: Any = _ResultDraft()
-        draft.number = row.number
-        draft.payment_method_id = row.payment_method_id
-        draft.verdict = verdict
-        draft.attempts = looks + 1 + (len(response.earlier_attempts) if response else 0)
-        draft.elapsed = self._now() - began
-        draft.status = response.status if response else None
-        draft.code = None
-        draft.request_id = response.request_id if response else None
-        draft.message = ""
-        draft.settled = True
-        draft.__class__ = RowResult
-        result: RowResult = draft
-        return result
+
+def _attempts(response: Response | None) -> int:
+    return 1 + (len(response.earlier_attempts) if response else 0)
 
 
 def ends_the_run(error: PerfectPayError) -> bool:
