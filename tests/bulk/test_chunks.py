@@ -92,3 +92,12 @@ def test_one_that_was_read_is_not_shared():
     Bitmap(marks).mark(1)
 
     assert marks == bytes(CHUNK_ROWS // 8)
+
+
+def test_the_gaps_are_the_rows_that_have_not_ended():
+    bitmap, rows = Bitmap(), range(100, 110)
+    assert list(bitmap.gaps(rows)) == list(rows)
+
+    bitmap.mark(0, 3, 9)
+
+    assert list(bitmap.gaps(rows)) == [101, 102, 104, 105, 106, 107, 108]

@@ -79,3 +79,74 @@ async def test_a_failing_row_lets_the_next_one_of_its_card_go():
             await driver.run(2)
 
     assert done == [1]
+
+
+async def test_a_source_is_asked_by_one_worker_at_a_time():
+    """While one awaits it, no other may take a row from it, even one that is there."""
+    asked, arrived = [], asyncio.Event()
+    source = Source("a", "b", "c")
+
+    def ready():
+        asked.append("ready")
+        return source.ready() if arrived.is_set() else None
+
+    async def wait():
+        asked.append("wait")
+        await arrived.wait()
+        return await source.wait()
+
+    async def process(_place):
+        await asyncio.sleep(0)
+
+    driver = Driver(ready, wait, process)
+    driving = asyncio.create_task(driver.run(8))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert asked == ["ready", "wait"]
+
+    arrived.set()
+    await driving
+    assert source.taken == 3
+
+
+async def test_a_row_whose_source_stops_the_run_is_not_begun():
+    source = Source("a", "b")
+
+    def ready():
+        driver.stop()
+        return source.ready()
+
+    async def process(_place):
+        pytest.fail("a row was processed")
+
+    driver = Driver(ready, source.wait, process)
+    await driver.run(4)
+
+    assert source.taken == 1
+
+
+async def test_rows_of_one_card_line_up():
+    under_way, order = set(), []
+
+    async def process(place):
+        assert place.row.payment_method_id not in under_way
+        under_way.add(place.row.payment_method_id)
+        await asyncio.sleep(0.001 if place.position == 0 else 0)
+        under_way.remove(place.row.payment_method_id)
+        order.append(place.position)
+
+    driver = Source("a", "a", "b", "a", "a").driver(process)
+    await driver.run(5)
+
+    assert [position for position in order if position != 2] == [0, 1, 3, 4]
+    assert driver._under_way == {}
+
+
+async def test_nothing_is_kept_of_rows_that_were_abandoned_in_line():
+    async def process(_place):
+        await asyncio.Event().wait()
+
+    driver = Source("a", "a", "a", "b").driver(process)
+    await driver.run(4, asyncio.timeout(0.01))
+
+    assert driver._under_way == {}

@@ -239,3 +239,61 @@ class TestRun:
     async def test_a_rate_that_makes_no_sense_is_refused(self, client, rate):
         with pytest.raises(ConfigurationError, match="rate must be a number"):
             await client.bulk.update_expiries([], rate=rate)
+
+
+class TestRoom:
+    async def test_there_is_none_before_the_control_was_asked(self, make_request, answers):
+        """It costs the first row a wait of no time."""
+        pace = Pace(1_000.0, 64)
+        assert not pace.has_room()
+
+        await pace.room()
+
+        assert pace.has_room()
+
+    async def test_there_is_none_at_the_cap(self, make_request, make_response):
+        pace, release = Pace(1_000.0, 2), asyncio.Event()
+
+        async def slow(request):
+            await release.wait()
+            return make_response(request)
+
+        await pace.room()
+        sent = [asyncio.create_task(pace(make_request(), slow)) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert not pace.has_room()
+
+        release.set()
+        await asyncio.gather(*sent)
+        assert pace.has_room()
+
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_there_is_none_after_a_refusal(self, make_request, answers, status):
+        pace = Pace(1_000.0, 64)
+        await pace.room()
+
+        await pace(make_request(), answers(status))
+
+        assert not pace.has_room()
+
+    async def test_nobody_overtakes_a_row_that_waits_for_it(self, make_request, make_response):
+        pace, release = Pace(1_000.0, 1), asyncio.Event()
+
+        async def slow(request):
+            await release.wait()
+            return make_response(request)
+
+        async def row():
+            await pace(make_request(), slow)
+            return pace.has_room()  # where a worker asks, before whoever waits can go on
+
+        await pace.room()
+        sent = asyncio.create_task(row())
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(pace.room())
+        await asyncio.sleep(0)
+        release.set()
+
+        assert not await sent
+        await asyncio.wait_for(waiting, 10)
+        assert pace.has_room()

@@ -72,3 +72,14 @@ def test_no_window_ever_holds_more_than_the_rate_and_the_burst(rate, burst, paus
 def test_what_makes_no_sense_is_refused(rate, burst):
     with pytest.raises(ConfigurationError, match="must be a number"):
         Gcra(rate, burst)
+
+
+@given(st.lists(st.floats(0.0, 0.5), max_size=50), st.floats(0.1, 1_000.0), st.floats(1.0, 20.0))
+def test_to_start_is_to_ask_and_to_take(pauses, rate, burst):
+    at_once, in_two_steps, now = Gcra(rate, burst), Gcra(rate, burst), 0.0
+    for pause in pauses:
+        now += pause
+        wait = in_two_steps.delay(now)
+        if not wait:
+            in_two_steps.take(now)
+        assert at_once.start(now) == wait
