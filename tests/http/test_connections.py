@@ -223,6 +223,12 @@ class TestEndOfAConnection:
         assert [reference() for reference in requests] == [None]
 
 
+async def test_a_read_is_too_small_for_the_kernel_to_be_asked_for_memory(client, own_answers):
+    await client.payment_methods.retrieve("pm_1")
+    (connection,) = client._transport._session.connector._open.values()
+    assert connection.max_size == 64 * 1024
+
+
 class TestWhatIsNeverSent:
     @pytest.fixture
     def netrc(self, tmp_path, monkeypatch):

@@ -151,7 +151,7 @@ class TestClosing:
         loop = asyncio.get_running_loop()
         client = open_client(attempt_timeout=0.1)
         (task,) = await under_way(client)
-        (timer,) = client._transport._timers
+        (timer,) = client._transport._timers.running
         due = loop.create_future()
 
         async def close():
@@ -160,7 +160,7 @@ class TestClosing:
 
         closing = asyncio.create_task(close())
         # The timer has cancelled the call by then, but the call has not run yet.
-        loop.call_at(timer.when() - 0.0001, due.set_result, None)
+        loop.call_at(timer.when - 0.0001, due.set_result, None)
         await asyncio.sleep(0)
         time.sleep(0.1)  # noqa: ASYNC251 - both are due at once
         await closing

@@ -127,6 +127,8 @@ class TestTrust:
         for name in ("pm_1", "pm_2"):
             assert (await client.payment_methods.retrieve(name)).payment_method_id == name
         assert tls_server.handshakes == 1
+        (connection,) = client._transport._session.connector._open.values()
+        assert connection._ssl_protocol.max_size == 64 * 1024  # more, and the kernel is asked
 
     async def test_an_unknown_authority(self, open_client, tls_server, certificate):
         client = open_client(base_url=await tls_server.open(certificate))
