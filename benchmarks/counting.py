@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ import aiohttp
 from perfectpay_async import CardExpiry, Middlewares, PerfectPay, Request, Response
 
 from .answers import ANSWERS
-from .contenders import HEADERS, UPDATE_BODY, Call
+from .contenders import HEADERS, UPDATE_BODY
 from .contenders.ours_with_middlewares import nothing
 
 CALLS = 20
@@ -82,7 +82,7 @@ class Instant:
         pass
 
 
-async def count(call: Call) -> Count:
+async def count(call: Callable[[], Awaitable[object]]) -> Count:
     """Count one call, after a few that fill the caches."""
     for _ in range(5):
         await call()

@@ -14,10 +14,10 @@ def calls_of(client: PerfectPay) -> Calls:
     methods = client.payment_methods
     expiry = CardExpiry(12, 2031)
     return {
-        "update": lambda: methods.update("pm_bench", expiry=expiry),
-        "retrieve": lambda: methods.retrieve("pm_bench"),
-        "list 3": lambda: methods.list("cus_3"),
-        "list 100": lambda: methods.list("cus_100"),
+        "update": lambda name: methods.update(f"pm_{name}", expiry=expiry),
+        "retrieve": lambda name: methods.retrieve(f"pm_{name}"),
+        "list 3": lambda name: methods.list(f"cus_3_{name}"),
+        "list 100": lambda name: methods.list(f"cus_100_{name}"),
     }
 
 
