@@ -24,7 +24,7 @@ from .report import BulkReport, RowResult, Tally, Verdict
 from .rows import BadRow, ExpiryRow, Place, Places, Rows
 from .settings import RunSettings
 from .stops import SafetyStops, SafetyWatch
-from .updates import RunEnded, cut_short, ends_the_run, failed
+from .updates import FailedAfterLook, RunEnded, cut_short, ends_the_run, failed
 
 GRACE: Final = 10.0
 """Seconds that the rows under way have to end when a run is stopped."""
@@ -306,15 +306,24 @@ class BulkRun(AsyncIterator[RowResult]):
         try:
             result = await self._work(row)
         except PerfectPayError as error:
-            if ends_the_run(error):
-                self.halt(error)
-            if isinstance(error, RunEnded) and len(error.attempts) <= 1:
-                return  # it was never begun
-            result = failed(row, error, self._now() - began)
+            result = self._failed(row, error, began)
+        except FailedAfterLook as failure:
+            result = self._failed(row, failure.error, began, failure.looks)
         except (asyncio.CancelledError, Exception) as error:
             self._deliver(place, cut_short(row, error, self._now() - began))
             raise
-        self._deliver(place, result)
+        if result is not None:
+            self._deliver(place, result)
+
+    def _failed(
+        self, row: ExpiryRow, error: PerfectPayError, began: float, looks: int = 0
+    ) -> RowResult | None:
+        if ends_the_run(error):
+            self.halt(error)
+        if isinstance(error, RunEnded) and len(error.attempts) <= 1:
+            self.tally.attempts += looks
+            return None  # the update was never begun
+        return failed(row, error, self._now() - began, looks)
 
     def _deliver(self, place: Place, result: RowResult) -> None:
         if result.settled or self._writer is None:

@@ -66,6 +66,20 @@ class RunEnded(PerfectPayError):  # noqa: N818 - it never leaves `bulk`
     """The attempt was not made, because the run has ended."""
 
 
+class FailedAfterLook(Exception):  # noqa: N818 - it never leaves `bulk`
+    """The update of a card failed after the card had been looked at.
+
+    Args:
+        error: Why.
+        looks: Requests that the look took.
+    """
+
+    def __init__(self, error: PerfectPayError, looks: int) -> None:
+        super().__init__(error, looks)
+        self.error = error
+        self.looks = looks
+
+
 class ExpiryUpdates:
     """Updates the expiry of one card at a time.
 
@@ -96,23 +110,29 @@ class ExpiryUpdates:
 
         Raises:
             PerfectPayError: It was not applied, or not for sure; `failed` says what that means.
+            FailedAfterLook: The same, after a look.
         """
         began = self._now()
-        looks, left = 0, None
-        if self._only_forward:
-            method = await self._look(row)
-            looks = _attempts(method.response)
-            found = None if method.card is None else method.card.expiry
-            if found is not None and not found < row.expiry:
-                return self._done(row, Verdict.SKIPPED, method.response, looks, began)
-            left = max(self._deadline - (self._now() - began), 1e-9)
+        if not self._only_forward:
+            return await self._update(row, began)
+        method = await self._look(row)
+        looks = _attempts(method.response)
+        found = None if method.card is None else method.card.expiry
+        if found is not None and not found < row.expiry:
+            return self._done(row, Verdict.SKIPPED, method.response, began)
+        try:
+            return await self._update(row, began, looks)
+        except PerfectPayError as error:
+            raise FailedAfterLook(error, looks) from error
+
+    async def _update(self, row: ExpiryRow, began: float, looks: int = 0) -> RowResult:
+        left = max(self._deadline - (self._now() - began), 1e-9) if looks else None
         method = await self._payment_methods.update(
             row.payment_method_id,
             expiry=row.expiry,
             options=RequestOptions(idempotency_key=self._key(row), deadline=left),
         )
-        attempts = looks + _attempts(method.response)
-        return self._done(row, Verdict.OK, method.response, attempts, began)
+        return self._done(row, Verdict.OK, method.response, began, looks)
 
     async def _look(self, row: ExpiryRow) -> PaymentMethod:
         try:
@@ -127,14 +147,15 @@ class ExpiryUpdates:
         row: ExpiryRow,
         verdict: Verdict,
         response: Response | None,
-        attempts: int,
         began: float,
+        looks: int = 0,
     ) -> RowResult:
         return RowResult(
             row.number,
             row.payment_method_id,
             verdict,
-            attempts=attempts,
+            attempts=looks + _attempts(response),
+            looked=looks > 0,
             elapsed=self._now() - began,
             status=response.status if response else None,
             request_id=response.request_id if response else None,
@@ -150,15 +171,23 @@ def ends_the_run(error: PerfectPayError) -> bool:
     return isinstance(error, _ENDS_THE_RUN)
 
 
-def failed(row: ExpiryRow, error: PerfectPayError, elapsed: float) -> RowResult:
-    """Return the result of a row that failed."""
+def failed(row: ExpiryRow, error: PerfectPayError, elapsed: float, looks: int = 0) -> RowResult:
+    """Return the result of a row that failed.
+
+    Args:
+        row: The row.
+        error: Why.
+        elapsed: Seconds from its start to its end.
+        looks: Requests that a look at the card took before the update that failed.
+    """
     verdict = _verdict(error)
     return RowResult(
         row.number,
         row.payment_method_id,
         verdict,
         # An answer that cannot be read fails after the retries, which then recorded nothing.
-        attempts=len(error.attempts) or int(verdict is not Verdict.INVALID),
+        attempts=looks + (len(error.attempts) or int(verdict is not Verdict.INVALID)),
+        looked=looks > 0,
         elapsed=elapsed,
         status=error.status,
         code=error.code,

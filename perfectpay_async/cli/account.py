@@ -83,7 +83,7 @@ def account_json(report: BulkReport, job: str) -> str:
             "stopped_by": None if stopped_by is None else type(stopped_by).__name__,
             "why": None if stopped_by is None else stopped_by.message,
             "problem_count": report.problem_count,
-            "problems": [attrs.asdict(result) for result in report.problems],
+            "problems": [_problem_json(result) for result in report.problems],
         }
     )
 
@@ -105,6 +105,11 @@ def _rate_json(rate: RateFigures) -> dict[str, object]:
         "throttled": rate.rejected,
         "throttled_share": round(rate.rejected_share, 5),
     }
+
+
+def _problem_json(result: RowResult) -> dict[str, object]:
+    # What a journal keeps: the problems of earlier runs come from there.
+    return attrs.asdict(result, filter=lambda field, _: field.name not in {"settled", "looked"})
 
 
 def _problem(result: RowResult, unit: str) -> str:

@@ -237,7 +237,6 @@ class TestJson:
             "status": 404,
             "code": "HE_02",
             "message": NOT_FOUND,
-            "settled": True,
         }
 
     def test_a_refused_key_is_named(self, environment, sandbox, write_csv, capsys):
