@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import closing, nullcontext
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -105,11 +105,14 @@ class _Counted(Iterator[tuple[int, RowResult]]):
         return problem
 
 
-def _opened(output: Path | None) -> closing[TextIO] | nullcontext[TextIO]:
+@contextmanager
+def _opened(output: Path | None) -> Generator[TextIO]:
     if output is None:
-        return nullcontext(sys.stdout)
+        yield sys.stdout
+        return
     try:
-        return closing(output.open("x", encoding="utf-8", newline=""))
+        with output.open("x", encoding="utf-8", newline="") as stream:
+            yield stream
     except OSError as error:
         raise click.UsageError(f"--output {output}: {error.strerror}") from error
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from perfectpay_async.bulk import InputRefused
+from perfectpay_async import CardExpiry
+from perfectpay_async.bulk import ExpiryRow, InputRefused
 from perfectpay_async.bulk.duplicates import DuplicateFinder
 from perfectpay_async.bulk.jobs import read_account
 from perfectpay_async.cli.bulk import job_input
@@ -237,6 +238,42 @@ class TestAfterwards:
         moved.write_bytes(kept)
         assert bulk("dead-letter", "cards-1") == 3
         assert bulk("dead-letter", "cards-1", "--file", moved) == 0
+
+    @pytest.mark.parametrize("command", ["retry-failed", "dead-letter", "verify"])
+    def test_an_input_that_cannot_be_read_is_3(
+        self, finished, tmp_path, monkeypatch, capsys, command
+    ):
+        def broken(*_arguments, **_settings):
+            yield ExpiryRow(2, "pm_1", CardExpiry(12, 2031))
+            raise OSError(5, "Input/output error")
+
+        file = tmp_path / "cards.csv"
+        kept = file.rename(tmp_path / "kept.csv")
+        assert bulk(command, "cards-1") == 3
+        file.mkdir()
+        assert bulk(command, "cards-1") == 3
+        file.rmdir()
+        file.symlink_to("/proc/self/mem")  # it can be opened, but not be read from its start
+        assert bulk(command, "cards-1") == 3
+        kept.replace(file)
+        monkeypatch.setattr("perfectpay_async.cli.bulk.inputs.read_rows", broken)
+        assert bulk(command, "cards-1") == 3
+
+        told = [line for line in capsys.readouterr().err.splitlines() if "Error" in line]
+        assert told == [
+            "Error: the file cannot be read: No such file or directory",
+            "Error: the file cannot be read: Is a directory",
+            "Error: the file cannot be read: Input/output error",
+            "Error: the file cannot be read: Input/output error",
+        ]
+
+    def test_a_disk_that_is_full_keeps_no_dead_letters(self, finished, capsys):
+        output = Path("/dev/full")
+        opened = Path.open
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Path, "open", lambda path, _mode, **how: opened(path, "w", **how))
+            assert bulk("dead-letter", "cards-1", "--output", output) == 2
+        assert "Error: --output /dev/full: No space left on device" in capsys.readouterr().err
 
     def test_a_job_on_stdin_asks_for_its_input(self, sandbox, start, capsys):
         (card,) = sandbox.seed_cards(1)
