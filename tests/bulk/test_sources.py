@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import importlib
 import io
 import json
@@ -39,6 +40,26 @@ def assert_no_frame_holds_it(error: InputRefused) -> None:
     assert not [frame for frame in ours if CARD_NUMBER in str(frame.locals)]
     assert CARD_NUMBER not in str(error)
     assert error.__cause__ is None
+
+
+class TestOtherFiles:
+    @pytest.mark.parametrize("form", ["csv", "jsonl"])
+    @pytest.mark.parametrize(
+        ("start", "said"),
+        [
+            (b"PK\x03\x04\x14\0\x06\0", "an Excel workbook or another zip file; save the sheet as"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "an old Excel workbook; save the sheet as CSV"),
+            (gzip.compress(HEADER.encode()), "compressed with gzip; unpack it, and try again"),
+            (b"PAR1\x15\x04", "a Parquet file; say that its format is parquet"),
+        ],
+    )
+    def test_a_file_of_another_kind_is_named(self, form, start, said):
+        assert f"the input is {said}" in str(refusal(start + CARD_NUMBER.encode(), form))
+
+    def test_only_at_its_very_start(self):
+        assert "line 2: the row holds a NUL" in str(refusal(f"{HEADER}PK\x03\x04\0,1,27\n"))
+        assert read(f"{HEADER}PK\x03\x04,1,27\n")[0].reason.startswith("payment_method_id must")
+        assert read(f"{HEADER}PAR1,3,27\n") == [ExpiryRow(2, "PAR1", CardExpiry(3, 2027))]
 
 
 class TestChoice:
