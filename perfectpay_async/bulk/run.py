@@ -303,6 +303,7 @@ class BulkRun(AsyncIterator[RowResult]):
 
     async def _send(self, place: Place, row: ExpiryRow) -> None:
         began = self._now()
+        result: RowResult | None
         try:
             result = await self._work(row)
         except PerfectPayError as error:

@@ -17,6 +17,7 @@ from attrs import frozen
 from tenacity import stop_after_attempt
 from yarl import URL
 
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.client import PerfectPay
 from perfectpay_async.errors import (
     AuthenticationError,
@@ -170,7 +171,7 @@ def check_certificate(version: str, certificate: Mapping[str, object], now: floa
     """
     ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     days = (ends - now) / _DAY
-    detail = f"{version}, certificate good for {days:.0f} more days"
+    detail = f"{version}, certificate good for {counted(round(days), 'more day')}"
     if days < _CERTIFICATE_DAYS:
         return Check("tls", Status.WARN, detail, "tell the server's operator to renew it")
     return Check("tls", Status.OK, detail)

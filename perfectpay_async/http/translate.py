@@ -33,7 +33,7 @@ def cut_off(*, unsent: bool) -> ClientClosedError:
 
 def queued_too_long(max_connections: int) -> PoolTimeout:
     """Return the error of a request that no connection became free for."""
-    return PoolTimeout(f"all {max_connections} connections stayed busy")
+    return PoolTimeout(f"no connection became free in time (max_connections is {max_connections})")
 
 
 def timed_out(request: Request, *, at_deadline: bool, unsent: bool) -> PerfectPayError:

@@ -12,6 +12,7 @@ import attrs
 from attrs import frozen
 
 from perfectpay_async.bulk.chunks import Fingerprints
+from perfectpay_async.bulk.counted import agreeing, counted
 
 from .errors import JobRefused, JournalError
 from .job import BulkJob, JobFacts, kept_by_a_fleet
@@ -115,9 +116,11 @@ class JobStore:
                     raise JobRefused(kept_by_a_fleet(sibling.name, sibling.facts))
                 # One of which nothing is recorded has nothing to go on with.
                 if sibling.finished and not (sibling.complete or supersede):
+                    rows = counted(sibling.facts.rows, "row")
+                    have = agreeing(sibling.finished, "has", "have")
                     raise JobRefused(
                         f"the job {sibling.name} on this input is not finished: "
-                        f"{sibling.finished:,} of {sibling.facts.rows:,} rows have ended; say "
+                        f"{sibling.finished:,} of {rows} {have} ended; say "
                         "--resume to go on with it, or --supersede to give it up and begin anew"
                     )
             stem = _NOT_IN_NAMES.sub("-", Path(facts.input).stem)[:_LONGEST_STEM].strip(".-")

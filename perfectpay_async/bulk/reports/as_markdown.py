@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobAccount
 
 from .course import throttled
@@ -29,8 +30,8 @@ def report_markdown(account: JobAccount, commands: Commands) -> str:
     about = (
         f"{_text(facts.input)} to {_text(facts.host or 'no server yet')}, begun "
         f"{moment(facts.created)}, generation {facts.generation}, {account.state}. "
-        f"{len(account.runs):,} runs took {duration(seconds)} and {requests:,} requests, "
-        f"{turned_away:,} of them throttled{share}."
+        f"{counted(len(account.runs), 'run')} took {duration(seconds)} and "
+        f"{counted(requests, 'request')}, {turned_away:,} of them throttled{share}."
     )
     parts = [
         f"# Bulk job {_text(account.name)}",

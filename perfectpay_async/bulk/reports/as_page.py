@@ -7,6 +7,7 @@ from html import escape
 from typing import Final, NamedTuple
 
 from perfectpay_async._version import __version__
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobAccount
 
 from . import charts
@@ -190,7 +191,9 @@ def _groups(account: JobAccount) -> str:
     ]
     told = sum(group.rows for group in account.groups)
     rest = account.problem_count - told
-    more = f'<p class="note">And {rest:,} rows more, of rarer kinds.</p>' if rest > 0 else ""
+    more = (
+        f'<p class="note">And {counted(rest, "row")} more, of rarer kinds.</p>' if rest > 0 else ""
+    )
     return _table(columns, lines) + more
 
 

@@ -13,6 +13,7 @@ from typing import Final, TextIO
 import click
 
 from perfectpay_async.bulk import ExpiryRow, RowResult, Verdict
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.jobs import JobFacts, JobStore
 from perfectpay_async.bulk.jobs.journal import Journal
 from perfectpay_async.bulk.report import NO_PROBLEM
@@ -86,9 +87,10 @@ def dead_letter(
             left = not_replaced(problems, replaced)
             write = _write_csv if form == "csv" else _write_jsonl
             count = write(stream, _records(source.rows(), left, facts.unit))
-    click.echo(f"{count:,} rows", err=True)
+    click.echo(counted(count, "row"), err=True)
     if left_out := problems.count - count:
-        click.echo(f"{left_out:,} more are left out: a later row is for their card", err=True)
+        be = agreeing(left_out, "is", "are")
+        click.echo(f"{left_out:,} more {be} left out: a later row is for the same card", err=True)
     return ExitCode.DONE
 
 

@@ -17,6 +17,7 @@ from typing import BinaryIO, Final, cast
 import click
 from attrs import frozen
 
+from perfectpay_async.bulk.counted import agreeing
 from perfectpay_async.bulk.inspection import Inspection, inspect_rows
 from perfectpay_async.bulk.jobs import JobFacts
 from perfectpay_async.bulk.rows import COLUMNS, InputRefused, Row
@@ -222,7 +223,8 @@ def duplicates_refused(inspection: Inspection, source: Source) -> str | None:
         return None
     first, unit = found.first[0], source.unit
     return (
-        f"{found.count:,} of {inspection.rows:,} rows repeat the card of an earlier one, first "
+        f"{found.count:,} of {inspection.rows:,} rows "
+        f"{agreeing(found.count, 'repeats', 'repeat')} the card of an earlier one, first "
         f"{unit} {first.number} that of {unit} {first.earlier}; leave "
         "one row for each card, or say --on-duplicate allow to send them in their order"
     )

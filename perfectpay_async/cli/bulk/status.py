@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from perfectpay_async.bulk import JobAccount, Verdict, read_account
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.reports import headline, lower_bound, moment, number, printable, summary
 from perfectpay_async.bulk.reports.as_json import SCHEMA
@@ -80,8 +81,9 @@ def _print_one(console: Console, account: JobAccount) -> None:
     )
     console.print(f"{headline(account).text}.")
     console.print(
-        f"begun {moment(facts.created)}, generation {facts.generation}, {len(account.runs)} runs, "
-        f"{account.requests:,} requests in {account.seconds:,.0f} s"
+        f"begun {moment(facts.created)}, generation {facts.generation}, "
+        f"{counted(len(account.runs), 'run')}, {counted(account.requests, 'request')} "
+        f"in {account.seconds:,.0f} s"
     )
     if note := lower_bound(account):
         console.print(note)

@@ -15,6 +15,7 @@ from yarl import URL
 
 from perfectpay_async.bulk import ExpiryRow, Finding, Verdict, VerifyReport
 from perfectpay_async.bulk.chunks import CHUNK_ROWS
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobFacts, JobStore
 from perfectpay_async.bulk.jobs.journal import Journal
 from perfectpay_async.bulk.rows import Row
@@ -107,7 +108,7 @@ def _applied(
 
 
 def _print(console: Console, report: VerifyReport) -> None:
-    console.print(f"{report.checked:,} cards looked at")
+    console.print(f"{counted(report.checked, 'card')} looked at")
     for finding, count in report.counts.items():
         good = finding is Finding.HOLDS
         style = "green" if good else "red"

@@ -28,6 +28,8 @@ from perfectpay_async.bulk.reports import (
         ({"ok": 100}, "All 100 rows were applied"),
         ({"rows": 0}, "The input has no rows"),
         ({"skipped": 100}, "All 100 rows were left out on purpose"),
+        ({"rows": 1, "ok": 1}, "The only row was applied"),
+        ({"rows": 1, "skipped": 1}, "The only row was left out on purpose"),
         (
             {"ok": 60, "skipped": 40},
             "All rows were applied, but for 40 of 100 left out on purpose",
@@ -47,6 +49,13 @@ def test_the_headline_of_a_job_with_nothing_left_to_do(account, counts, text):
             {"ok": 90, "rejected": 6, "unknown": 4},
             "6 of 100 were not, and of 4 it is not known",
         ),
+        ({"ok": 99, "rejected": 1}, "1 of 100 was not"),
+        ({"ok": 99}, "1 of 100 has not ended"),
+        (
+            {"rows": 3, "rejected": 1},
+            "2 of 3 have not ended, and 1 of 1 row that has ended is not ok",
+        ),
+        ({"rows": -1, "ok": 1}, "1 has ended, and the input was not read to its end"),
         ({}, "100 of 100 have not ended"),
         ({"ok": 40}, "60 of 100 have not ended"),
         (

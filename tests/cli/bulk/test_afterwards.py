@@ -4,6 +4,7 @@ import csv
 import importlib
 import io
 import json
+import re
 import shlex
 from datetime import datetime
 from pathlib import Path
@@ -108,7 +109,7 @@ class TestAfterwards:
 
         shown = capsys.readouterr()
         account = json.loads(shown.out)
-        assert "1 rows of the job cards-1 are tried again" in shown.err
+        assert "1 row of the job cards-1 is tried again" in shown.err
         assert (account["ok"], account["unknown"], account["rejected"]) == (6, 0, 2)
         (repeat,) = updates(sandbox)[before:]
         assert repeat.payment_method_id == lost
@@ -170,7 +171,7 @@ class TestAfterwards:
 
         output = tmp_path / "again.csv"
         assert bulk("dead-letter", "cards-1", "--output", output) == 0
-        assert "2 more are left out: a later row is for their card" in capsys.readouterr().err
+        assert "2 more are left out: a later row is for the same card" in capsys.readouterr().err
         assert bulk("run", output) == 0
 
         assert sandbox.ledger.expiry_of(one) == ("12", "32")
@@ -266,6 +267,23 @@ class TestAfterwards:
             "Error: the file cannot be read: Input/output error",
             "Error: the file cannot be read: Input/output error",
         ]
+
+    def test_what_there_is_one_of_is_told_as_one(self, sandbox, write_csv, capsys):
+        file = write_csv("pm_gone")
+        assert bulk("plan", file) == 0
+        assert bulk("run", file) == 1
+        for command in ("status", "report", "dead-letter", "verify"):
+            assert bulk(command, "cards-1") == 0
+        assert bulk("report", "cards-1", "--format", "html") == 0
+        assert bulk("retry-failed", "cards-1", "--class", "rejected") == 1
+
+        shown = capsys.readouterr()
+        both = shown.out + shown.err
+        assert "1 row, about" in both
+        assert "1 row in" in both
+        assert "1 run, 1 request in" in both
+        assert "1 row of the job cards-1 is tried again" in both
+        assert re.findall(r"(?<![\w.,:/-])1 (?!was\b)(?:more )?\w*[^s\W]s\b", both) == []
 
     def test_a_disk_that_is_full_keeps_no_dead_letters(self, finished, capsys):
         output = Path("/dev/full")

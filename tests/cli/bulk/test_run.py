@@ -358,7 +358,7 @@ class TestDuplicates:
         assert run(["bulk", "run", write_csv(card, "pm_2", card)]) == 3
 
         assert capsys.readouterr().err == (
-            "Error: 1 of 3 rows repeat the card of an earlier one, first line 4 that of line 2; "
+            "Error: 1 of 3 rows repeats the card of an earlier one, first line 4 that of line 2; "
             "leave one row for each card, or say --on-duplicate allow to send them in their order\n"
         )
         assert sandbox.ledger.requests == []
