@@ -175,6 +175,10 @@ class TestRefusals:
             "card numbers must not be in this file"
         )
 
+    def test_one_within_a_text_does_too(self):
+        text = f"{HEADER.strip()},note\npm_1,3,27,card 4242 4242 4242 4242 of Mr X\n"
+        assert str(refusal(text)).startswith("line 2, column 4 (note) looks like a card number")
+
     def test_a_card_number_in_the_header_is_not_quoted(self):
         assert str(refusal(f"pm_1,3,{CARD_NUMBER}\n")).startswith("line 1, column 3 looks like")
 

@@ -11,7 +11,7 @@ from perfectpay_async.bulk.rows import COLUMNS, BadRow, ExpiryRow, Row
 from perfectpay_async.entities import CardExpiry, check_payment_method_id
 from perfectpay_async.errors import ConfigurationError, InvalidRequestError
 
-from .card_numbers import is_card_number
+from .card_numbers import text_holds_card_number
 
 _ID, _MONTH, _YEAR = COLUMNS
 _EXPIRY: Final = "expiry"
@@ -87,7 +87,7 @@ class Columns:
         given = [*self.names.values(), *([] if self.expiry is None else [self.expiry])]
         if not all(map(normalised, given)):
             raise ConfigurationError("the name of a column must not be empty")
-        if any(map(is_card_number, given)):
+        if any(map(text_holds_card_number, given)):
             raise ConfigurationError("the name of a column must not be a card number")
 
     @property
