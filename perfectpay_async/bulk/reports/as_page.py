@@ -14,7 +14,7 @@ from . import charts
 from .course import Stretch, stretches, throttled
 from .steps import Commands, Step, next_steps
 from .style import STYLE
-from .words import duration, headline, how_ended, lower_bound, moment, number, printable
+from .words import duration, headline, how_ended, lower_bound, moment, number, printable, state
 
 _WIDTHS: Final = (("wide", 880.0), ("narrow", 360.0))
 _HATCH: Final = (
@@ -235,7 +235,7 @@ def _facts(account: JobAccount) -> str:
         ("rows", number(account.rows)),
         ("generation", str(facts.generation)),
         ("shard", facts.shard),
-        ("state", account.state),
+        ("state", state(account)),
         ("written by", f"perfectpay_async {__version__}"),
     ]
     shown = "".join(f"<dt>{name}</dt><dd>{_text(text)}</dd>" for name, text in known if text)

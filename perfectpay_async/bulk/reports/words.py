@@ -56,6 +56,15 @@ def headline(account: JobAccount) -> Headline:
     return Headline(True, _all_done(account))
 
 
+def state(account: JobAccount) -> str:
+    """Return the state of a job, and which newer one has replaced it."""
+    newer = account.superseded_by
+    if newer is None:
+        return account.state
+    before = "" if account.state == "superseded" else f"{account.state}, "
+    return f"{before}superseded by {newer}"
+
+
 def how_ended(account: JobAccount, run: RunRecord) -> str:
     """Return how a run ended."""
     if run.ending is not None:

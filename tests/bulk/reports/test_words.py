@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from perfectpay_async.bulk.reports import (
     printable,
     report_markdown,
     report_page,
+    state,
 )
 
 
@@ -79,6 +81,13 @@ def test_of_one_that_is_running(account):
     assert headline(account(rows=-1, ok=40, running=True)).text == (
         "Not all rows were applied yet: the job is running"
     )
+
+
+def test_the_state_names_the_job_that_has_replaced_it(account):
+    newer = {"superseded_by": "march-2"}
+    assert state(account(ok=40)) == "unfinished"
+    assert state(attrs.evolve(account(ok=40), **newer)) == "superseded by march-2"
+    assert state(attrs.evolve(account(ok=100), **newer)) == "finished, superseded by march-2"
 
 
 def test_how_runs_ended(account):
