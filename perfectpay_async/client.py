@@ -216,7 +216,8 @@ class PerfectPay:
             caller = self._caller.with_options(options).through(pipeline)
             return PaymentMethods(caller, self._dialect)
 
-        return Bulk(paced, str(self._root))
+        # A transport of one's own need not tell; then the first row finds it out.
+        return Bulk(paced, str(self._root), lambda: getattr(self._transport, "closed", False))
 
     async def request(
         self,

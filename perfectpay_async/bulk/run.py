@@ -194,13 +194,13 @@ class BulkRun(AsyncIterator[RowResult]):
         settings = self.settings
         if self.pace is None and settings.rate is not None:
             self.pace = Pace(settings.rate, settings.concurrency)
+        self._work = self._make_work(self)
         self._places: OpenRows = Places(self._rows)
         if self._job is not None:
             self.tally.resume(self._job.counts, self._job.problems())
             self._writer = self._job.begin(self.halt)
             self._places = self._job.remaining(self._rows)
             self._record = self._job.new_run()
-        self._work = self._make_work(self)
         self._driver = Driver(self._next, self._process)
 
     async def _to_the_end(self) -> None:

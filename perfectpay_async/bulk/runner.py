@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Sized
+from collections.abc import AsyncIterable, Callable, Iterable, Sized
 from typing import Unpack
 
+from perfectpay_async.errors import ClientClosedError
 from perfectpay_async.http.pipeline import pass_through
 from perfectpay_async.resources.payment_methods import UPDATE
 
@@ -27,11 +28,13 @@ class Bulk:
         paced: Returns the client's payment methods with other defaults, and with two more
             middlewares: each attempt passes one before all others and one after them.
         host: Root of the API.
+        is_closed: Returns whether the client is closed.
     """
 
-    def __init__(self, paced: Paced, host: str) -> None:
+    def __init__(self, paced: Paced, host: str, is_closed: Callable[[], bool]) -> None:
         self._paced = paced
         self._host = host
+        self._is_closed = is_closed
 
     async def update_expiries(
         self,
@@ -77,6 +80,7 @@ class Bulk:
 
         Raises:
             ConfigurationError: A setting breaks its rule.
+            ClientClosedError: The client is closed. No row was read.
             InputRefused: The source met something that makes its whole input doubtful, or the job
                 was begun with another input. The rows before that place have been sent.
             JobRefused: The job was begun on another host, or with another shard.
@@ -101,7 +105,8 @@ class Bulk:
     ) -> BulkRun:
         """Return a run that does what `update_expiries` does, to be entered with `async with`.
 
-        It gives the results as an async iterator, can be watched, and can be stopped.
+        It gives the results as an async iterator, can be watched, and can be stopped. Entering it
+        raises `ClientClosedError` when the client is closed.
 
         Args:
             rows: As for `update_expiries`; so are the others.
@@ -124,6 +129,7 @@ class Bulk:
             return row_key(row) if job is None else row_key(row, job.facts.id, job.facts.generation)
 
         def make_work(run: BulkRun) -> Work:
+            self._check_open()
             return ExpiryUpdates(
                 self._paced(run.pace or pass_through, run.gate, row_options(settings, run.pace)),
                 deadline=settings.deadline,
@@ -167,9 +173,15 @@ class Bulk:
 
         Raises:
             ConfigurationError: A setting breaks its rule.
+            ClientClosedError: The client is closed. No row was read.
             InputRefused: The source met something that makes its whole input doubtful.
         """
+        self._check_open()
         settings = RunSettings(
             concurrency=concurrency, rate=rate, attempts=attempts, deadline=deadline
         )
         return await Verification(self._paced, settings, on_check).of(rows)
+
+    def _check_open(self) -> None:
+        if self._is_closed():
+            raise ClientClosedError("the client is closed")

@@ -105,6 +105,11 @@ class AiohttpTransport:
         self._settled = asyncio.Event()
         self._made_at = _caller()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it sends nothing any more, because it or its session is closed."""
+        return self._closed or (self._session is not None and self._session.closed)
+
     async def send(self, request: Request) -> Response:
         """Send `request` once. See `Transport.send`."""
         loop = asyncio.get_running_loop()
