@@ -321,7 +321,7 @@ class BulkRun(AsyncIterator[RowResult]):
     ) -> RowResult | None:
         if ends_the_run(error):
             self.halt(error)
-        if isinstance(error, RunEnded) and len(error.attempts) <= 1:
+        if isinstance(error, RunEnded) and not error.attempts:
             self.tally.attempts += looks
             return None  # the update was never begun
         return failed(row, error, self._now() - began, looks)

@@ -180,13 +180,11 @@ def failed(row: ExpiryRow, error: PerfectPayError, elapsed: float, looks: int = 
         elapsed: Seconds from its start to its end.
         looks: Requests that a look at the card took before the update that failed.
     """
-    verdict = _verdict(error)
     return RowResult(
         row.number,
         row.payment_method_id,
-        verdict,
-        # An answer that cannot be read fails after the retries, which then recorded nothing.
-        attempts=looks + (len(error.attempts) or int(verdict is not Verdict.INVALID)),
+        _verdict(error),
+        attempts=looks + len(error.attempts),
         looked=looks > 0,
         elapsed=elapsed,
         status=error.status,
