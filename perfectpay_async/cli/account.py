@@ -10,6 +10,7 @@ from rich.console import Console
 
 from perfectpay_async.bulk import BulkReport, RateFigures, RowResult, Verdict
 from perfectpay_async.bulk.counted import agreeing, counted
+from perfectpay_async.cli.naming import renamed
 
 SCHEMA: Final = 1
 """Version of the JSON account. New keys may be added to it; a changed meaning makes a new one."""
@@ -62,7 +63,7 @@ def print_problems(console: Console, report: BulkReport, unit: str) -> None:
             f"... and {counted(more, 'more row')} that {agreeing(more, 'is', 'are')} not ok"
         )
     if report.stopped_by is not None:
-        console.print(f"Stopped: {report.stopped_by}", markup=False, style="red")
+        console.print(f"Stopped: {renamed(report.stopped_by)}", markup=False, style="red")
 
 
 def account_json(report: BulkReport, job: str) -> str:

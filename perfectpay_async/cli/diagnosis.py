@@ -33,6 +33,7 @@ from perfectpay_async.middleware.auth import check_key
 from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.secrets import Secret
 
+from .naming import renamed
 from .showing import printable
 
 PATIENCE: Final = 5.0
@@ -225,7 +226,10 @@ def _failed(error: PerfectPayError) -> Check:
     if isinstance(error, RateLimited):
         return Check("call", Status.WARN, f"{error.message}{quote}", "try again later")
     return Check(
-        "call", Status.FAIL, f"{error.message}{quote}", error.advice or "quote this to support"
+        "call",
+        Status.FAIL,
+        f"{error.message}{quote}",
+        renamed(error.advice) or "quote this to support",
     )
 
 

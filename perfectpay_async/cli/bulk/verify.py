@@ -21,6 +21,7 @@ from perfectpay_async.bulk.jobs.journal import Journal
 from perfectpay_async.bulk.rows import Row
 from perfectpay_async.cli.consoles import stderr_console, stdout_console
 from perfectpay_async.cli.exits import ExitCode
+from perfectpay_async.cli.naming import renamed
 from perfectpay_async.client import PerfectPay
 from perfectpay_async.errors import AuthenticationError, PermissionDenied
 
@@ -125,7 +126,7 @@ def _print_problems(console: Console, report: VerifyReport, unit: str) -> None:
     if bad > _SHOWN:
         console.print(f"... and {bad - _SHOWN:,} more")
     if report.stopped_by is not None:
-        console.print(f"Stopped: {report.stopped_by}", markup=False, style="red")
+        console.print(f"Stopped: {renamed(report.stopped_by)}", markup=False, style="red")
 
 
 def _json(report: VerifyReport) -> dict[str, object]:
