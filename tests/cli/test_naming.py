@@ -33,8 +33,7 @@ def test_arguments_are_called_as_the_command_line_calls_them():
         (
             [],
             {"PERFECTPAY_ENVIRONMENT": "staging"},
-            "PERFECTPAY_ENVIRONMENT must be 'sandbox' or 'production'; "
-            "for another host use PERFECTPAY_BASE_URL",
+            "PERFECTPAY_ENVIRONMENT must be 'sandbox' or 'production'; for another host",
         ),
     ],
 )
