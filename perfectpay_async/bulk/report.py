@@ -59,7 +59,7 @@ class RowResult:
 
     Attributes:
         number: The row's number in the input.
-        payment_method_id: Which card; None for a row that could not be read.
+        payment_method_id: Which card; None for a row without an id that keeps the rules.
         verdict: How it ended.
         attempts: How many requests were sent for it, or tried to be; a look at the card counts.
         elapsed: Seconds from its start to its end, all waits included.

@@ -291,11 +291,11 @@ class BulkRun(AsyncIterator[RowResult]):
     async def _process(self, place: Place) -> None:
         row = place.row
         if not self._is_mine(place):
-            card = None if isinstance(row, BadRow) else row.payment_method_id
-            self._deliver(place, RowResult(row.number, card, Verdict.SKIPPED))
+            skipped = RowResult(row.number, row.payment_method_id, Verdict.SKIPPED)
+            self._deliver(place, skipped)
         elif isinstance(row, BadRow):
-            message = row.reason
-            self._deliver(place, RowResult(row.number, None, Verdict.INVALID, message=message))
+            card, message = row.payment_method_id, row.reason
+            self._deliver(place, RowResult(row.number, card, Verdict.INVALID, message=message))
         else:
             await self._send(place, row)
             return

@@ -165,7 +165,24 @@ class TestColumns:
         ],
     )
     def test_an_expiry_that_breaks_a_rule_is_a_bad_row(self, value, reason):
-        assert read(f"id,expiry\npm_1,{value}\n") == [BadRow(2, reason)]
+        (bad,) = read(f"id,expiry\npm_1,{value}\n")
+        assert (bad.number, bad.reason, bad.payment_method_id) == (2, reason, "pm_1")
+
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [
+            ("13/27", ("13", "27")),
+            ("13 / 2027", ("13", "2027")),
+            ("00-2027", ("00", "2027")),
+            ("0327", (None, None)),
+            ("4242/1234", (None, None)),
+            ("123", (None, None)),
+            ("Jane Doe", (None, None)),
+        ],
+    )
+    def test_it_keeps_an_expiry_that_can_be_nothing_else(self, value, shown):
+        (bad,) = read(f"id,expiry\npm_1,{value}\n")
+        assert (bad.exp_month, bad.exp_year) == shown
 
     @pytest.mark.parametrize(
         ("header", "options", "problem"),
@@ -334,7 +351,7 @@ class TestParquet:
 
         first, second = read_rows(path)
 
-        assert first == BadRow(1, "exp_month must be 1 to 12")
+        assert first == BadRow(1, "exp_month must be 1 to 12", "pm_1", "13", "27")
         assert isinstance(second, BadRow)
 
     @pytest.mark.parametrize("months", [[None, 3.0], [None, 3.5]])

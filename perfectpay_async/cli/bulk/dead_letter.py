@@ -67,8 +67,9 @@ def dead_letter(
 
     The output has the columns of an input, and more: mend it, and give it to `perfectpay bulk run`.
     A row is left out when a later row of the input is for the same card: to run it now could set
-    the card back. Months and years come from the job's input, because no journal holds them; a row
-    that could not be read has none. In CSV, a cell that a spreadsheet would take for a formula gets
+    the card back. Months and years come from the job's input, because no journal holds them. Of a
+    row that breaks a rule there is what can be shown safely; its line in the input has the rest. In
+    CSV, a cell that a spreadsheet would take for a formula gets
     a ' in front.
 
     Exit codes: 0 written, 2 wrong usage, 3 the input cannot be read, 6 it is not that of the job,
@@ -129,11 +130,11 @@ def _records(
         while position < wanted:
             row = next(rows)
             position += 1
-        expiry = row.expiry if isinstance(row, ExpiryRow) else None
+        month, year = _expiry_of(row)
         yield {
             "payment_method_id": result.payment_method_id,
-            "exp_month": expiry.wire_month if expiry else None,
-            "exp_year": expiry.wire_year if expiry else None,
+            "exp_month": month,
+            "exp_year": year,
             unit: result.number,
             "class": result.verdict.value,
             "status": result.status,
@@ -142,6 +143,12 @@ def _records(
             "attempts": result.attempts,
             "message": result.message,
         }
+
+
+def _expiry_of(row: Row | None) -> tuple[str | None, str | None]:
+    if isinstance(row, ExpiryRow):
+        return row.expiry.wire_month, row.expiry.wire_year
+    return (None, None) if row is None else (row.exp_month, row.exp_year)
 
 
 def _write_csv(stream: TextIO, records: Iterator[dict[str, object]]) -> int:

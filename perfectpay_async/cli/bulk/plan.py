@@ -111,7 +111,10 @@ def _plan_json(inspection: Inspection, source: Source, rate: float, refused: str
             "refused": refused,
             "rate": rate,
             "seconds": round(inspection.good / rate, 1),
-            "problems": [attrs.asdict(problem) for problem in inspection.problems],
+            "problems": [
+                {"number": problem.number, "reason": problem.reason}
+                for problem in inspection.problems
+            ],
             "duplicate_rows": [attrs.asdict(row) for row in found.first] if found else [],
         }
     )

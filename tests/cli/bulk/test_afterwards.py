@@ -92,6 +92,8 @@ class TestAfterwards:
         }
         assert rows[2]["payment_method_id"] == "'=pm_formula"
         assert rows[3]["message"] == "exp_month must be 1 to 12"
+        bad = [rows[3][name] for name in ("payment_method_id", "exp_month", "exp_year")]
+        assert bad == ["pm_bad", "13", "31"]
 
         output = tmp_path / "again.jsonl"
         arguments = ["--class", "unknown", "--format", "jsonl", "--output", output]
