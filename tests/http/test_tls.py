@@ -179,7 +179,7 @@ class TestHandshake:
         client = open_client(base_url=await tls_server.listen(stall), ssl_context=trusting)
         error = await refusal_by(client)
         assert type(error) is AttemptTimeout
-        assert all(attempt.elapsed < 0.3 + 0.1 for attempt in error.attempts)
+        assert all(attempt.elapsed < 1.5 for attempt in error.attempts)
 
     async def test_one_that_breaks_off_is_a_failed_connection(
         self, open_client, tls_server, trusting
