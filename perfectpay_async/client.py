@@ -216,8 +216,7 @@ class PerfectPay:
             caller = self._caller.with_options(options).through(pipeline)
             return PaymentMethods(caller, self._dialect)
 
-        # A transport of one's own need not tell; then the first row finds it out.
-        return Bulk(paced, str(self._root), lambda: getattr(self._transport, "closed", False))
+        return Bulk(paced, str(self._root), self._transport)
 
     async def request(
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Sized
+from collections.abc import AsyncIterable, Iterable, Sized
 from typing import Unpack
+
+import attrs
 
 from perfectpay_async.errors import ClientClosedError
 from perfectpay_async.http.pipeline import pass_through
+from perfectpay_async.http.transport import Transport
 from perfectpay_async.resources.payment_methods import UPDATE
 
 from .jobs import BulkJob
@@ -28,13 +31,14 @@ class Bulk:
         paced: Returns the client's payment methods with other defaults, and with two more
             middlewares: each attempt passes one before all others and one after them.
         host: Root of the API.
-        is_closed: Returns whether the client is closed.
+        transport: Sends the requests. One that does not tell whether it is `closed`, or its
+            `max_connections`, is taken to be open and to have no such limit.
     """
 
-    def __init__(self, paced: Paced, host: str, is_closed: Callable[[], bool]) -> None:
+    def __init__(self, paced: Paced, host: str, transport: Transport) -> None:
         self._paced = paced
         self._host = host
-        self._is_closed = is_closed
+        self._transport = transport
 
     async def update_expiries(
         self,
@@ -121,7 +125,7 @@ class Bulk:
             JobRefused: The job was begun on another host, or with another shard.
             JournalError: The job's journal cannot be written.
         """
-        settings = RunSettings(**options)
+        settings = self._within_the_pool(RunSettings(**options))
         if job is not None:
             job.bind(UPDATE.name, self._host, str(settings.shard or ""))
 
@@ -180,8 +184,14 @@ class Bulk:
         settings = RunSettings(
             concurrency=concurrency, rate=rate, attempts=attempts, deadline=deadline
         )
+        settings = self._within_the_pool(settings)
         return await Verification(self._paced, settings, on_check).of(rows)
 
     def _check_open(self) -> None:
-        if self._is_closed():
+        if getattr(self._transport, "closed", False):
             raise ClientClosedError("the client is closed")
+
+    def _within_the_pool(self, settings: RunSettings) -> RunSettings:
+        # A request that waits there for a connection would be sent when the run has ended, too.
+        most: int = getattr(self._transport, "max_connections", settings.concurrency)
+        return attrs.evolve(settings, concurrency=min(settings.concurrency, most))

@@ -110,6 +110,11 @@ class AiohttpTransport:
         """Whether it sends nothing any more, because it or its session is closed."""
         return self._closed or (self._session is not None and self._session.closed)
 
+    @property
+    def max_connections(self) -> int:
+        """Most requests under way at once."""
+        return self._max_connections
+
     async def send(self, request: Request) -> Response:
         """Send `request` once. See `Transport.send`."""
         loop = asyncio.get_running_loop()

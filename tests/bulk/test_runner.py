@@ -561,10 +561,30 @@ class TestAgainstTheSandbox:
 async def test_bulk_needs_nothing_but_the_payment_methods_of_a_client(client: PerfectPay):
     view = client.with_options(headers={"X-Profile-Id": "pro_1"})
 
-    bulk = Bulk(lambda _pace, _gate, _options: view.payment_methods, "", lambda: False)
+    bulk = Bulk(lambda _pace, _gate, _options: view.payment_methods, "", view._transport)
     report = await bulk.update_expiries(rows_of(3))
 
     assert report.ok == 3
+
+
+async def test_no_more_rows_are_under_way_than_the_client_has_connections():
+    async def rows():
+        for number in range(50):
+            taken.append(number)
+            yield (f"pm_{number}", NEW)
+
+    async with (
+        Sandbox(seed=1) as sandbox,
+        PerfectPay(sandbox.api_key, base_url=sandbox.url, max_connections=2) as client,
+    ):
+        taken: list[int] = []
+        sandbox.faults.add(Fault.status(401, times=1))
+        report = await update(client, rows(), concurrency=64)
+
+        # The first one ends the run; what was sent before that may be answered still.
+        assert isinstance(report.stopped_by, AuthenticationError)
+        assert len(sandbox.ledger.requests) <= 3
+        assert len(taken) <= 4
 
 
 class TestClosedClient:
