@@ -127,6 +127,10 @@ class PerfectPay:
         check_seconds("connect_timeout", connect_timeout)
         if type(max_connections) is not int or max_connections < 1:
             raise ConfigurationError("max_connections must be a whole number from 1")
+        if middlewares is not None and not isinstance(middlewares, Middlewares):
+            raise ConfigurationError(
+                "middlewares must be a Middlewares, such as Middlewares(call=[add_locale])"
+            )
         if rate_limit is not None and not callable(rate_limit):
             raise ConfigurationError(
                 "rate_limit must be a RateLimit, such as RateLimit(requests_per_second=40)"
