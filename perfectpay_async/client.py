@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from functools import partial
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, get_args
 
 import aiohttp
@@ -127,7 +127,7 @@ class PerfectPay:
         check_seconds("connect_timeout", connect_timeout)
         if type(max_connections) is not int or max_connections < 1:
             raise ConfigurationError("max_connections must be a whole number from 1")
-        if middlewares is not None and not isinstance(middlewares, Middlewares):
+        if type(middlewares) not in {Middlewares, NoneType}:
             raise ConfigurationError(
                 "middlewares must be a Middlewares, such as Middlewares(call=[add_locale])"
             )
