@@ -28,7 +28,7 @@ ALL = [
     Scenario("update", 32, same_card=True),
 ]
 SLOW = 3_000  # microseconds of CPU for a request
-ON_UVLOOP = (BASELINE, "perfectpay_async")
+ON_UVLOOP = (BASELINE, "perfectpay_async", "perfectpay_async[speed]")
 
 
 def runners() -> dict[str, asyncio.Runner]:

@@ -48,6 +48,7 @@ _MODULES: Final = {
     "raw aiohttp": "raw_aiohttp",
     "raw aiohttp + json": "raw_aiohttp_json",
     "perfectpay_async": "ours",
+    "perfectpay_async[speed]": "ours_with_speed",
     "perfectpay_async, 5 middlewares more": "ours_with_middlewares",
     "aiohttp + tenacity + cattrs": "handwritten",
     "aiohttp_retry": "aiohttp_retry_json",

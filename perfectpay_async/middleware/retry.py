@@ -64,7 +64,7 @@ class Retry:
         except Exception as error:
             failure = error
         else:
-            budget = self._budget_of(request.retry or self._policy)
+            budget = (request.retry or self._policy).budget or self._budget
             budget.refund(budget.success_refund)
             return response
         try:
