@@ -25,9 +25,10 @@ ALL = [
     Scenario("list 100", 32),
     Scenario("update", 32, failing=True),
     Scenario("update", 32, tls=True),
+    Scenario("update", 32, same_card=True),
 ]
 SLOW = 3_000  # microseconds of CPU for a request
-ON_UVLOOP = (BASELINE, "perfectpay_async")
+ON_UVLOOP = (BASELINE, "perfectpay_async", "perfectpay_async[speed]")
 
 
 def runners() -> dict[str, asyncio.Runner]:

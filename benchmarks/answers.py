@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+ID: Final = "pm_bench"
+"""In an answer to update and retrieve it stands for the id that was asked for."""
+
 CARD: Final[dict[str, Any]] = {
     "scheme": "Visa",
     "issuer_country": "UNITEDSTATES",
@@ -22,7 +25,7 @@ CARD: Final[dict[str, Any]] = {
     "saved_to_locker": True,
 }
 METHOD: Final[dict[str, Any]] = {
-    "payment_method_id": "pm_bench",
+    "payment_method_id": ID,
     "payment_method": "card",
     "payment_method_type": "credit",
     "customer_id": "cus_bench",
@@ -34,7 +37,7 @@ METHOD: Final[dict[str, Any]] = {
 }
 ITEM: Final[dict[str, Any]] = {
     "payment_token": "token_7ebf443f050067047d2d",
-    "payment_method_id": "pm_bench",
+    "payment_method_id": ID,
     "customer_id": "cus_bench",
     "payment_method": "card",
     "payment_method_type": "credit",

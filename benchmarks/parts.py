@@ -21,7 +21,7 @@ from yarl import URL
 
 from perfectpay_async import CardExpiry, Middlewares, PerfectPay, RateLimit, Request, Response
 from perfectpay_async.entities import check_payment_method_id, quote_segment
-from perfectpay_async.http.timer import Timer
+from perfectpay_async.http.timer import Timer, Timers
 from perfectpay_async.jsontext import decode_json, encode_json
 from perfectpay_async.middleware.idempotency import _random_key
 from perfectpay_async.resilience.limiter import Gcra
@@ -64,11 +64,15 @@ async def _time_calls(name: str, client: PerfectPay, number: int = 1_000) -> Non
 async def _time_async_parts() -> None:
     loop = asyncio.get_running_loop()
 
+    timers = Timers()
+
     def timer() -> None:
-        with Timer(loop, loop.time() + 10):
+        with Timer(timers, loop, loop.time() + 10):
             pass
 
-    _time("timer of an attempt", timer)
+    _time("timer of an attempt, alone", timer)
+    with Timer(timers, loop, loop.time() + 5):
+        _time("timer of an attempt, among others", timer)
 
     async def standard() -> None:
         async with asyncio.timeout_at(loop.time() + 10):  # noqa: ASYNC100 - its own cost

@@ -1,6 +1,6 @@
 """The neutral server: nginx where it is installed, else a raw asyncio protocol, on its own core.
 
-It says the same whatever it is asked, so its speed is nobody's advantage:
+It says the same whatever it is asked, but for the id, so its speed is nobody's advantage:
 `/failing/...` answers one request in a hundred with 503, and the same is there over TLS.
 """
 
@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 import trustme
 
-from .answers import ANSWERS, FAILURE
+from .answers import ANSWERS, FAILURE, ID
 
 CLIENT_CORE: Final = 0
 SERVER_CORE: Final = 1
@@ -111,14 +111,14 @@ def _nginx(folder: Path, port: int, tls_port: int) -> str:
     )
     locations = ""
     for path, body in ANSWERS.items():
-        answer = f"return 200 '{body.decode()}';"
+        answer = f"return 200 '{body.decode().replace(ID, '$id')}';"
         if len(body) > _LONGEST_WORD:
             (folder / path).parent.mkdir(exist_ok=True)
             (folder / path).write_bytes(body)
             answer = f"root {folder}; try_files /{path} =404;"
         locations += (
-            f"location ~ ^(/v1)?/{path}(/|$) {{ {answer} }}\n"
-            f"location ~ ^/failing(/v1)?/{path}(/|$) {{\n"
+            f"location ~ ^(?:/v1)?/{path}[/_](?<id>[^/]+) {{ {answer} }}\n"
+            f"location ~ ^/failing(?:/v1)?/{path}[/_](?<id>[^/]+) {{\n"
             f"  if ($fails) {{ return 503 '{FAILURE.decode()}'; }}\n  {answer}\n}}\n"
         )
     return f"""
@@ -154,6 +154,7 @@ class _Protocol(asyncio.Protocol):
             return  # the body of a request, which came by itself
         target = data.split(b" ", 2)[1].decode().removeprefix("/failing").removeprefix("/v1")
         body = next(body for path, body in ANSWERS.items() if target[1:].startswith(path))
+        body = body.replace(ID.encode(), target.split("/")[2].encode())
         status = "200 OK"
         _Protocol.seen += 1
         if b" /failing/" in data and _Protocol.seen % 100 == 0:

@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from functools import partial
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, get_args
 
 import aiohttp
@@ -127,6 +127,10 @@ class PerfectPay:
         check_seconds("connect_timeout", connect_timeout)
         if type(max_connections) is not int or max_connections < 1:
             raise ConfigurationError("max_connections must be a whole number from 1")
+        if type(middlewares) not in {Middlewares, NoneType}:
+            raise ConfigurationError(
+                "middlewares must be a Middlewares, such as Middlewares(call=[add_locale])"
+            )
         if rate_limit is not None and not callable(rate_limit):
             raise ConfigurationError(
                 "rate_limit must be a RateLimit, such as RateLimit(requests_per_second=40)"
@@ -216,7 +220,7 @@ class PerfectPay:
             caller = self._caller.with_options(options).through(pipeline)
             return PaymentMethods(caller, self._dialect)
 
-        return Bulk(paced, str(self._root))
+        return Bulk(paced, str(self._root), self._transport)
 
     async def request(
         self,

@@ -71,7 +71,8 @@ class PerfectPayError(Exception):
     Attributes:
         operation: Name of the operation, such as `payment_methods.update`.
         outcome: What the failure means for the data on the server.
-        attempts: The failed attempts of the call, in order, the last one included.
+        attempts: The failed attempts of the call, in order, the last one included; none when the
+            call ended before it made one, as on a closed client.
         elapsed: Seconds from the start of the call to its failure.
         request_id: The server's id of the last answer (`x-request-id`), to quote to support.
         status: HTTP status of the last answer.
@@ -117,9 +118,9 @@ class PerfectPayError(Exception):
     def __str__(self) -> str:
         """One sentence: what happened, what it means, what to do."""
         parts = [f"{self.operation}: {self.message}" if self.operation else self.message]
-        if self.attempts:
+        if self.operation or self.attempts:
             parts.append(_MEANING[self.outcome])
-            count = len(self.attempts)
+        if count := len(self.attempts):
             parts.append(f"{count} attempt{'s' if count > 1 else ''} in {self.elapsed:.2f} s")
         if self.gave_up is not None and self.gave_up in _GAVE_UP:
             parts.append(_GAVE_UP[self.gave_up])
@@ -202,10 +203,25 @@ class AttemptTimeout(TransportError):
 
 
 class DeadlineExceeded(PerfectPayError):
-    """The call's deadline passed while an attempt was under way."""
+    """The call's deadline passed while an attempt was under way, or waiting for its turn.
+
+    Args:
+        message: One sentence.
+        outcome: What it means for the data on the server.
+        connecting: Whether a connection was being made.
+
+    Attributes:
+        connecting: As above.
+    """
 
     default_outcome = Outcome.UNKNOWN
     advice = "raise the deadline, or look up the state before trying again"
+
+    def __init__(
+        self, message: str, *, outcome: Outcome | None = None, connecting: bool = False
+    ) -> None:
+        super().__init__(message, outcome=outcome)
+        self.connecting = connecting
 
 
 class ResponseDecodingError(PerfectPayError):

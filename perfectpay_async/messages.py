@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from yarl import URL
 
 from .drafts import Draftable, maker_of
@@ -70,27 +70,24 @@ class Request(Draftable):
 
     def with_header(self, name: str, value: str) -> Request:
         """Return the same request with one header set."""
-        return self._copy({**self.headers, name: value}, self.attempt)
-
-    def for_attempt(self, number: int) -> Request:
-        """Return the same request as attempt `number` of its call."""
-        return self._copy(self.headers, number)
-
-    def _copy(self, headers: Mapping[str, str], attempt: int) -> Request:
         # attrs.evolve looks the fields up again on each call; this is on the path of every call.
         return make_request(
             self.operation,
             self.url,
-            headers,
+            {**self.headers, name: value},
             self.body,
             self.started,
             self.deadline,
             self.attempt_timeout,
-            attempt,
+            self.attempt,
             self.idempotency_key,
             self.retry,
             self.sensitive,
         )
+
+    def for_attempt(self, number: int) -> Request:
+        """Return the same request as attempt `number` of its call."""
+        return evolve(self, attempt=number)
 
 
 make_request: Final = maker_of(Request)

@@ -67,6 +67,7 @@ class TestSettings:
             ({"max_connections": 0}, "max_connections must be a whole number from 1"),
             ({"connect_timeout": -1}, "connect_timeout must be a number of seconds above 0"),
             ({"rate_limit": 40}, "rate_limit must be a RateLimit, such as"),
+            ({"middlewares": [len]}, "middlewares must be a Middlewares, such as"),
         ],
     )
     def test_each_rule_has_its_sentence(self, settings, sentence):

@@ -1,8 +1,8 @@
 """One small module for each contender.
 
 A contender is made by `open(url, trust)`, an async context manager that gives its calls by the name
-of the operation. A module whose library is missing fails to import, and its name is listed as
-skipped.
+of the operation. A call is given a name that is part of the id of the card or customer, another one
+each time. A module whose library is missing fails to import, and its name is listed as skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Final, NamedTuple, TypeAlias
 
-Call: TypeAlias = Callable[[], Awaitable[object]]
+Call: TypeAlias = Callable[[str], Awaitable[object]]
 Calls: TypeAlias = Mapping[str, Call]
 Opened: TypeAlias = AsyncIterator[Calls]
 
@@ -26,13 +26,13 @@ UPDATE_BODY: Final = (
 OPERATIONS: Final = ("update", "retrieve", "list 3", "list 100")
 
 
-def targets(url: str) -> dict[str, tuple[str, str]]:
-    """Method and URL of each operation."""
+def targets(url: str) -> dict[str, tuple[str, Callable[[str], str]]]:
+    """Method of each operation, and what makes its URL out of a name."""
     return {
-        "update": ("POST", f"{url}/payment_methods/pm_bench/update"),
-        "retrieve": ("GET", f"{url}/payment_methods/pm_bench"),
-        "list 3": ("GET", f"{url}/customers/cus_3/payment_methods"),
-        "list 100": ("GET", f"{url}/customers/cus_100/payment_methods"),
+        "update": ("POST", lambda name: f"{url}/payment_methods/pm_{name}/update"),
+        "retrieve": ("GET", lambda name: f"{url}/payment_methods/pm_{name}"),
+        "list 3": ("GET", lambda name: f"{url}/customers/cus_3_{name}/payment_methods"),
+        "list 100": ("GET", lambda name: f"{url}/customers/cus_100_{name}/payment_methods"),
     }
 
 
@@ -48,6 +48,7 @@ _MODULES: Final = {
     "raw aiohttp": "raw_aiohttp",
     "raw aiohttp + json": "raw_aiohttp_json",
     "perfectpay_async": "ours",
+    "perfectpay_async[speed]": "ours_with_speed",
     "perfectpay_async, 5 middlewares more": "ours_with_middlewares",
     "aiohttp + tenacity + cattrs": "handwritten",
     "aiohttp_retry": "aiohttp_retry_json",

@@ -53,8 +53,8 @@ async def open_calls(url: str, trust: ssl.SSLContext) -> Opened:
         timeout=httpx.Timeout(60), httpx_args={"limits": limits},
     ) as client:  # fmt: skip
         yield {
-            "update": lambda: update("pm_bench", client=client, body=body),
-            "retrieve": lambda: retrieve("pm_bench", client=client),
-            "list 3": lambda: listing("cus_3", client=client),
-            "list 100": lambda: listing("cus_100", client=client),
+            "update": lambda name: update(f"pm_{name}", client=client, body=body),
+            "retrieve": lambda name: retrieve(f"pm_{name}", client=client),
+            "list 3": lambda name: listing(f"cus_3_{name}", client=client),
+            "list 100": lambda name: listing(f"cus_100_{name}", client=client),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -26,9 +27,14 @@ async def open_calls(url: str, trust: ssl.SSLContext) -> Opened:
             wait=wait_random_exponential(multiplier=0.1, max=8),
             retry=retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
         )
-        async def call(method: str, target: str, answer: type[Method | Methods]) -> object:
+        async def call(
+            method: str,
+            target: Callable[[str], str],
+            answer: type[Method | Methods],
+            name: str,
+        ) -> object:
             body = UPDATE if method == "POST" else None
-            async with session.request(method, target, json=body) as response:
+            async with session.request(method, target(name), json=body) as response:
                 response.raise_for_status()
                 return CONVERTER.structure(await response.json(), answer)
 

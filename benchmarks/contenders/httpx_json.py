@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -18,8 +19,8 @@ async def open_calls(url: str, trust: ssl.SSLContext) -> Opened:
         verify=trust, limits=limits, timeout=60, headers={"api-key": KEY}
     ) as client:
 
-        async def call(method: str, target: str) -> object:
+        async def call(method: str, target: Callable[[str], str], name: str) -> object:
             body = UPDATE if method == "POST" else None
-            return (await client.request(method, target, json=body)).json()
+            return (await client.request(method, target(name), json=body)).json()
 
         yield {name: partial(call, *target) for name, target in targets(url).items()}

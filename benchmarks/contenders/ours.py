@@ -1,23 +1,35 @@
-"""This library with everything that it does by default."""
+"""This library with everything that it does by default; the standard library reads the JSON."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
-from perfectpay_async import CardExpiry, PerfectPay
+from perfectpay_async import CardExpiry, PerfectPay, jsontext
 
-from . import KEY, Calls, Opened
+from . import KEY, Call, Calls, Opened
 
 
-def calls_of(client: PerfectPay) -> Calls:
+def calls_of(client: PerfectPay, orjson: Any = None) -> Calls:
+    """Return the calls of a client; what reads JSON is the same for all clients of a process."""
     methods = client.payment_methods
     expiry = CardExpiry(12, 2031)
+    settings = vars(jsontext)
+
+    def reading(call: Callable[[str], Any]) -> Call:
+        def chosen(name: str) -> Any:
+            settings["orjson"] = orjson
+            return call(name)
+
+        return chosen
+
     return {
-        "update": lambda: methods.update("pm_bench", expiry=expiry),
-        "retrieve": lambda: methods.retrieve("pm_bench"),
-        "list 3": lambda: methods.list("cus_3"),
-        "list 100": lambda: methods.list("cus_100"),
+        "update": reading(lambda name: methods.update(f"pm_{name}", expiry=expiry)),
+        "retrieve": reading(lambda name: methods.retrieve(f"pm_{name}")),
+        "list 3": reading(lambda name: methods.list(f"cus_3_{name}")),
+        "list 100": reading(lambda name: methods.list(f"cus_100_{name}")),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -16,10 +17,12 @@ async def open_calls(url: str, trust: ssl.SSLContext) -> Opened:
     connector = aiohttp.TCPConnector(limit=0, ssl=trust)
     async with aiohttp.ClientSession(connector=connector) as session:
 
-        async def call(method: str, target: str) -> object:
+        async def call(method: str, target: Callable[[str], str], name: str) -> object:
             body = UPDATE if method == "POST" else None
             headers = {"api-key": KEY}
-            async with session.request(method, target, json=body, headers=headers) as response:
+            async with session.request(
+                method, target(name), json=body, headers=headers
+            ) as response:
                 return await response.json()
 
         yield {name: partial(call, *target) for name, target in targets(url).items()}

@@ -15,10 +15,10 @@ def calls_of(url: str, http_client: Any) -> Calls:
     )
     methods = client.v1.payment_methods
     return {
-        "update": lambda: methods.update_async(
-            "pm_bench", params={"card": {"exp_month": 12, "exp_year": 2031}}
+        "update": lambda name: methods.update_async(
+            f"pm_{name}", params={"card": {"exp_month": 12, "exp_year": 2031}}
         ),
-        "retrieve": lambda: methods.retrieve_async("pm_bench"),
-        "list 3": lambda: client.v1.customers.payment_methods.list_async("cus_3"),
-        "list 100": lambda: client.v1.customers.payment_methods.list_async("cus_100"),
+        "retrieve": lambda name: methods.retrieve_async(f"pm_{name}"),
+        "list 3": lambda name: client.v1.customers.payment_methods.list_async(f"cus_3_{name}"),
+        "list 100": lambda name: client.v1.customers.payment_methods.list_async(f"cus_100_{name}"),
     }

@@ -62,15 +62,17 @@ class RowResult(Draftable):
 
     Attributes:
         number: The row's number in the input.
-        payment_method_id: Which card; None for a row that could not be read.
+        payment_method_id: Which card; None for a row without an id that keeps the rules.
         verdict: How it ended.
-        attempts: How many requests were sent for it.
+        attempts: How many requests were sent for it, or tried to be; a look at the card counts.
         elapsed: Seconds from its start to its end, all waits included.
         status: HTTP status of the last answer.
         code: The server's error code, such as `HE_02`.
         request_id: The server's id of the last answer (`x-request-id`).
         message: Why it is not ok; empty when it is. Holds no expiry and no secret.
         settled: False when the run ended before the row could: a job runs it again.
+        looked: Whether the first of the attempts was a look (`only_forward`), and its update came
+            after it; no journal keeps it.
     """
 
     number: int
@@ -83,6 +85,12 @@ class RowResult(Draftable):
     request_id: str | None = None
     message: str = ""
     settled: bool = True
+    looked: bool = False
+
+    @property
+    def retried(self) -> bool:
+        """Whether a request was repeated. A look and an update are one request each."""
+        return self.attempts > 1 + self.looked
 
 
 @frozen(kw_only=True)
@@ -99,7 +107,7 @@ class BulkReport:
         remaining: Rows that have not ended because the run did: never begun, or, in a job, cut
             short; resuming the job runs them. None when the input does not tell how many.
         earlier: Rows among these that earlier runs of the job had ended.
-        retried: Rows that needed more than one attempt, however they ended.
+        retried: Rows for which a request was repeated, however they ended.
         attempts: Requests sent. This, `retried`, `elapsed` and `rate` are of this run alone.
         elapsed: Seconds from start to end.
         problems: The first 1,000 results that are not ok.
@@ -153,7 +161,7 @@ class Tally:
     Attributes:
         counts: Rows per verdict.
         earlier: Rows among these that earlier runs of a job had ended.
-        retried: Rows that needed more than one attempt.
+        retried: Rows for which a request was repeated.
         attempts: Requests sent.
         problems: The first results that are not ok.
         rate: What the rate control does; None before the first answer, or without it.
@@ -191,7 +199,7 @@ class Tally:
         """Add the result of one row."""
         self.counts[result.verdict] += 1
         self.attempts += result.attempts
-        self.retried += result.attempts > 1
+        self.retried += result.retried
         if result.verdict not in NO_PROBLEM and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(result)
 

@@ -46,10 +46,16 @@ class BadRow:
     Attributes:
         number: Where it stands in the input.
         reason: One sentence that names the field and the rule.
+        payment_method_id: Which card; None when there is no id that keeps the rules.
+        exp_month: The month as the input has it; None when it could be anything else.
+        exp_year: The year in the same way.
     """
 
     number: int
     reason: str
+    payment_method_id: str | None = None
+    exp_month: str | None = None
+    exp_year: str | None = None
 
 
 Row: TypeAlias = ExpiryRow | BadRow

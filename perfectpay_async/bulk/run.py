@@ -25,7 +25,7 @@ from .report import BulkReport, RowResult, Tally, Verdict
 from .rows import BadRow, ExpiryRow, Place, Places, Rows
 from .settings import RunSettings
 from .stops import SafetyStops, SafetyWatch
-from .updates import RunEnded, cut_short, ends_the_run, failed
+from .updates import FailedAfterLook, RunEnded, cut_short, ends_the_run, failed
 
 GRACE: Final = 10.0
 """Seconds that the rows under way have to end when a run is stopped."""
@@ -195,13 +195,13 @@ class BulkRun(AsyncIterator[RowResult]):
         settings = self.settings
         if self.pace is None and settings.rate is not None:
             self.pace = Pace(settings.rate, settings.concurrency)
+        self._work = self._make_work(self)
         self._places: OpenRows = Places(self._rows)
         if self._job is not None:
             self.tally.resume(self._job.counts, self._job.problems())
             self._writer = self._job.begin(self.halt)
             self._places = self._job.remaining(self._rows)
             self._record = self._job.new_run()
-        self._work = self._make_work(self)
         self._driver = Driver(self._ready, self._next, self._process)
 
     async def _to_the_end(self) -> None:
@@ -306,28 +306,36 @@ class BulkRun(AsyncIterator[RowResult]):
             await asyncio.sleep(0)  # else a million such rows would hold the loop
             return
         began = self._now()
+        result: RowResult | None
         try:
             result = await self._work(row, began)
         except PerfectPayError as error:
-            if ends_the_run(error):
-                self.halt(error)
-            if isinstance(error, RunEnded) and len(error.attempts) <= 1:
-                return  # it was never begun
-            result = failed(row, error, self._now() - began)
+            result = self._failed(row, error, began)
+        except FailedAfterLook as failure:
+            result = self._failed(row, failure.error, began, failure.looks)
         except (asyncio.CancelledError, Exception) as error:
             self._deliver(place, cut_short(row, error, self._now() - began))
             raise
-        if result.settled:
-            self._watch.note(result, began)
-        self._deliver(place, result)
+        if result is not None:
+            if result.settled:
+                self._watch.note(result, began)
+            self._deliver(place, result)
+
+    def _failed(
+        self, row: ExpiryRow, error: PerfectPayError, began: float, looks: int = 0
+    ) -> RowResult | None:
+        if ends_the_run(error):
+            self.halt(error)
+        if isinstance(error, RunEnded) and not error.attempts:
+            self.tally.attempts += looks
+            return None  # the update was never begun
+        return failed(row, error, self._now() - began, looks)
 
     def _left_out(self, place: Place) -> RowResult:
         row = place.row
-        if isinstance(row, ExpiryRow):
-            return RowResult(row.number, row.payment_method_id, Verdict.SKIPPED)
-        if not self._is_mine(place):
-            return RowResult(row.number, None, Verdict.SKIPPED)
-        return RowResult(row.number, None, Verdict.INVALID, message=row.reason)
+        if isinstance(row, BadRow) and self._is_mine(place):
+            return RowResult(row.number, row.payment_method_id, Verdict.INVALID, message=row.reason)
+        return RowResult(row.number, row.payment_method_id, Verdict.SKIPPED)
 
     def _deliver(self, place: Place, result: RowResult) -> None:
         if self._writer is None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sized
 from typing import Unpack
 
+import attrs
+
+from perfectpay_async.errors import ClientClosedError
 from perfectpay_async.http.pipeline import pass_through
+from perfectpay_async.http.transport import Transport
 from perfectpay_async.resources.payment_methods import UPDATE
 
 from .jobs import BulkJob
@@ -27,11 +31,14 @@ class Bulk:
         paced: Returns the client's payment methods with other defaults, and with two more
             middlewares: each attempt passes one before all others and one after them.
         host: Root of the API.
+        transport: Sends the requests. One that does not tell whether it is `closed`, or its
+            `max_connections`, is taken to be open and to have no such limit.
     """
 
-    def __init__(self, paced: Paced, host: str) -> None:
+    def __init__(self, paced: Paced, host: str, transport: Transport) -> None:
         self._paced = paced
         self._host = host
+        self._transport = transport
 
     async def update_expiries(
         self,
@@ -77,6 +84,7 @@ class Bulk:
 
         Raises:
             ConfigurationError: A setting breaks its rule.
+            ClientClosedError: The client is closed. No row was read.
             InputRefused: The source met something that makes its whole input doubtful, or the job
                 was begun with another input. The rows before that place have been sent.
             JobRefused: The job was begun on another host, or with another shard.
@@ -101,7 +109,8 @@ class Bulk:
     ) -> BulkRun:
         """Return a run that does what `update_expiries` does, to be entered with `async with`.
 
-        It gives the results as an async iterator, can be watched, and can be stopped.
+        It gives the results as an async iterator, can be watched, and can be stopped. Entering it
+        raises `ClientClosedError` when the client is closed.
 
         Args:
             rows: As for `update_expiries`; so are the others.
@@ -116,11 +125,12 @@ class Bulk:
             JobRefused: The job was begun on another host, or with another shard.
             JournalError: The job's journal cannot be written.
         """
-        settings = RunSettings(**options)
+        settings = self._within_the_pool(RunSettings(**options))
         if job is not None:
             job.bind(UPDATE.name, self._host, str(settings.shard or ""))
 
         def make_work(run: BulkRun) -> Work:
+            self._check_open()
             return ExpiryUpdates(
                 self._paced(run.pace or pass_through, run.gate, row_options(settings, run.pace)),
                 deadline=settings.deadline,
@@ -164,9 +174,21 @@ class Bulk:
 
         Raises:
             ConfigurationError: A setting breaks its rule.
+            ClientClosedError: The client is closed. No row was read.
             InputRefused: The source met something that makes its whole input doubtful.
         """
+        self._check_open()
         settings = RunSettings(
             concurrency=concurrency, rate=rate, attempts=attempts, deadline=deadline
         )
+        settings = self._within_the_pool(settings)
         return await Verification(self._paced, settings, on_check).of(rows)
+
+    def _check_open(self) -> None:
+        if getattr(self._transport, "closed", False):
+            raise ClientClosedError("the client is closed")
+
+    def _within_the_pool(self, settings: RunSettings) -> RunSettings:
+        # A request that waits there for a connection would be sent when the run has ended, too.
+        most: int = getattr(self._transport, "max_connections", settings.concurrency)
+        return attrs.evolve(settings, concurrency=min(settings.concurrency, most))

@@ -99,7 +99,8 @@ class RunSettings:
     """The settings of a bulk run.
 
     Attributes:
-        concurrency: Rows under way at once. More than the client's `max_connections` gains nothing.
+        concurrency: Rows under way at once; no more than the client's `max_connections`, however
+            many are asked for.
         rate: Most requests per second, retries included; `math.inf` for no ceiling, where only the
             server's throttling bounds it. None turns the rate control off, for a server of your
             own, such as the sandbox.

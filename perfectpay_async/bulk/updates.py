@@ -70,6 +70,20 @@ class RunEnded(PerfectPayError):  # noqa: N818 - it never leaves `bulk`
     """The attempt was not made, because the run has ended."""
 
 
+class FailedAfterLook(Exception):  # noqa: N818 - it never leaves `bulk`
+    """The update of a card failed after the card had been looked at.
+
+    Args:
+        error: Why.
+        looks: Requests that the look took.
+    """
+
+    def __init__(self, error: PerfectPayError, looks: int) -> None:
+        super().__init__(error, looks)
+        self.error = error
+        self.looks = looks
+
+
 class ExpiryUpdates:
     """Updates the expiry of one card at a time.
 
@@ -104,23 +118,45 @@ class ExpiryUpdates:
 
         Raises:
             PerfectPayError: It was not applied, or not for sure; `failed` says what that means.
+            FailedAfterLook: The same, after a look.
         """
         options = options_with_key(self._key(row))
-        verdict, looks, method = Verdict.OK, 0, None
-        if self._only_forward:
-            looked = await self._look(row)
-            found = None if looked.card is None else looked.card.expiry
-            if found is not None and not found < row.expiry:
-                verdict, method = Verdict.SKIPPED, looked
-            else:
-                looks = _attempts(looked.response)
-                left = max(self._deadline - (self._now() - began), 1e-9)
-                options = options.over(RequestOptions(deadline=left))
-        if method is None:
+        if not self._only_forward:
             method = await self._payment_methods.update(
                 row.payment_method_id, expiry=row.expiry, options=options
             )
-        response = method.response
+            return self._done(row, Verdict.OK, method.response, began)
+        method = await self._look(row)
+        looks = _attempts(method.response)
+        found = None if method.card is None else method.card.expiry
+        if found is not None and not found < row.expiry:
+            return self._done(row, Verdict.SKIPPED, method.response, began)
+        left = max(self._deadline - (self._now() - began), 1e-9)
+        options = options.over(RequestOptions(deadline=left))
+        try:
+            method = await self._payment_methods.update(
+                row.payment_method_id, expiry=row.expiry, options=options
+            )
+        except PerfectPayError as error:
+            raise FailedAfterLook(error, looks) from error
+        return self._done(row, Verdict.OK, method.response, began, looks)
+
+    async def _look(self, row: ExpiryRow) -> PaymentMethod:
+        try:
+            return await self._payment_methods.retrieve(row.payment_method_id)
+        except PerfectPayError as error:
+            if error.outcome is Outcome.UNKNOWN:
+                error.outcome = Outcome.NOT_SENT  # whatever became of the look, nothing was changed
+            raise
+
+    def _done(
+        self,
+        row: ExpiryRow,
+        verdict: Verdict,
+        response: Response | None,
+        began: float,
+        looks: int = 0,
+    ) -> RowResult:
         return _make_result(
             row.number,
             row.payment_method_id,
@@ -132,15 +168,8 @@ class ExpiryUpdates:
             response.request_id if response else None,
             "",
             True,
+            looks > 0,
         )
-
-    async def _look(self, row: ExpiryRow) -> PaymentMethod:
-        try:
-            return await self._payment_methods.retrieve(row.payment_method_id)
-        except PerfectPayError as error:
-            if error.outcome is Outcome.UNKNOWN:
-                error.outcome = Outcome.NOT_SENT  # whatever became of the look, nothing was changed
-            raise
 
 
 def _attempts(response: Response | None) -> int:
@@ -152,15 +181,21 @@ def ends_the_run(error: PerfectPayError) -> bool:
     return isinstance(error, _ENDS_THE_RUN)
 
 
-def failed(row: ExpiryRow, error: PerfectPayError, elapsed: float) -> RowResult:
-    """Return the result of a row that failed."""
-    verdict = _verdict(error)
+def failed(row: ExpiryRow, error: PerfectPayError, elapsed: float, looks: int = 0) -> RowResult:
+    """Return the result of a row that failed.
+
+    Args:
+        row: The row.
+        error: Why.
+        elapsed: Seconds from its start to its end.
+        looks: Requests that a look at the card took before the update that failed.
+    """
     return RowResult(
         row.number,
         row.payment_method_id,
-        verdict,
-        # An answer that cannot be read fails after the retries, which then recorded nothing.
-        attempts=len(error.attempts) or int(verdict is not Verdict.INVALID),
+        _verdict(error),
+        attempts=looks + len(error.attempts),
+        looked=looks > 0,
         elapsed=elapsed,
         status=error.status,
         code=error.code,

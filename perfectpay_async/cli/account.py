@@ -9,6 +9,8 @@ import attrs
 from rich.console import Console
 
 from perfectpay_async.bulk import BulkReport, RateFigures, RowResult, Verdict
+from perfectpay_async.bulk.counted import agreeing, counted
+from perfectpay_async.cli.naming import renamed
 
 SCHEMA: Final = 1
 """Version of the JSON account. New keys may be added to it; a changed meaning makes a new one."""
@@ -29,11 +31,11 @@ def print_account(console: Console, report: BulkReport) -> None:
     rows = report.rows - report.earlier
     rate = rows / report.elapsed if report.elapsed else 0.0
     if report.earlier:
-        console.print(f"{report.earlier:,} rows had ended in earlier runs")
+        console.print(f"{counted(report.earlier, 'row')} had ended in earlier runs")
     console.print(
-        f"{rows:,} rows in {report.elapsed:.1f} s, {rate:,.0f} rows/s: "
-        f"{report.attempts:,} requests, {report.requests_per_second:,.0f}/s, "
-        f"{report.retried:,} rows retried"
+        f"{counted(rows, 'row')} in {report.elapsed:.1f} s, {rate:,.0f} rows/s: "
+        f"{counted(report.attempts, 'request')}, {report.requests_per_second:,.0f}/s, "
+        f"{counted(report.retried, 'row')} retried"
     )
     if report.rate is not None:
         console.print(_rate(report.rate))
@@ -56,10 +58,12 @@ def print_problems(console: Console, report: BulkReport, unit: str) -> None:
     """
     for result in report.problems[:_SHOWN]:
         console.print(_problem(result, unit), markup=False)
-    if report.problem_count > _SHOWN:
-        console.print(f"... and {report.problem_count - _SHOWN:,} more rows that are not ok")
+    if (more := report.problem_count - _SHOWN) > 0:
+        console.print(
+            f"... and {counted(more, 'more row')} that {agreeing(more, 'is', 'are')} not ok"
+        )
     if report.stopped_by is not None:
-        console.print(f"Stopped: {report.stopped_by}", markup=False, style="red")
+        console.print(f"Stopped: {renamed(report.stopped_by)}", markup=False, style="red")
 
 
 def account_json(report: BulkReport, job: str) -> str:
@@ -83,15 +87,15 @@ def account_json(report: BulkReport, job: str) -> str:
             "stopped_by": None if stopped_by is None else type(stopped_by).__name__,
             "why": None if stopped_by is None else stopped_by.message,
             "problem_count": report.problem_count,
-            "problems": [attrs.asdict(result) for result in report.problems],
+            "problems": [_problem_json(result) for result in report.problems],
         }
     )
 
 
 def _rate(rate: RateFigures) -> str:
     return (
-        f"  rate granted in the end {rate.granted:,.0f}/s; {rate.cuts:,} cuts, "
-        f"gate closed for {rate.gate_seconds:.1f} s, {rate.rejected:,} requests throttled "
+        f"  rate granted in the end {rate.granted:,.0f}/s; {counted(rate.cuts, 'cut')}, "
+        f"gate closed for {rate.gate_seconds:.1f} s, {counted(rate.rejected, 'request')} throttled "
         f"({rate.rejected_share:.2%})"
     )
 
@@ -105,6 +109,11 @@ def _rate_json(rate: RateFigures) -> dict[str, object]:
         "throttled": rate.rejected,
         "throttled_share": round(rate.rejected_share, 5),
     }
+
+
+def _problem_json(result: RowResult) -> dict[str, object]:
+    # What a journal keeps: the problems of earlier runs come from there.
+    return attrs.asdict(result, filter=lambda field, _: field.name not in {"settled", "looked"})
 
 
 def _problem(result: RowResult, unit: str) -> str:

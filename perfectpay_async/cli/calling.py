@@ -21,6 +21,7 @@ from perfectpay_async.errors import (
 from perfectpay_async.http.address import ENVIRONMENTS
 
 from .exits import ExitCode
+from .naming import renamed
 
 if TYPE_CHECKING:
     from perfectpay_async.client import PerfectPay
@@ -56,7 +57,7 @@ class CallFailed(click.ClickException):
     def __init__(self, error: PerfectPayError, *, as_json: bool) -> None:
         notes: list[str] = getattr(error, "__notes__", [])
         could_be = f"It could be one of: {', '.join(error.candidates)}" if error.candidates else ""
-        super().__init__("\n".join(filter(None, [str(error), *notes, could_be])))
+        super().__init__("\n".join(filter(None, [renamed(error), *notes, could_be])))
         self._json = json.dumps({"error": _facts(error)}) if as_json else None
 
     def show(self, file: IO[Any] | None = None) -> None:

@@ -14,6 +14,7 @@ from perfectpay_async.http.address import ENVIRONMENTS, is_loopback, resolve_add
 from perfectpay_async.secrets import Secret
 
 from .exits import KeyNotTaken
+from .naming import renamed
 
 _SANDBOX_HOST: Final = URL(ENVIRONMENTS["sandbox"]).host
 
@@ -24,7 +25,9 @@ def find_address(environment: str | None, base_url: str | None) -> URL:
     Raises:
         UsageError: Nothing says it, or the address is not one that a key may be sent to.
     """
+    names = {"base_url": "--base-url", "environment": "--environment"}
     if environment is None and base_url is None:
+        names = {"base_url": "PERFECTPAY_BASE_URL", "environment": "PERFECTPAY_ENVIRONMENT"}
         base_url = os.environ.get("PERFECTPAY_BASE_URL") or None
         environment = None if base_url else os.environ.get("PERFECTPAY_ENVIRONMENT") or None
     if environment is None and base_url is None:
@@ -35,7 +38,7 @@ def find_address(environment: str | None, base_url: str | None) -> URL:
     try:
         return resolve_address(environment, base_url)
     except ConfigurationError as error:
-        raise click.UsageError(error.message) from error
+        raise click.UsageError(renamed(error.message, **names)) from error
 
 
 def is_sandbox(address: URL) -> bool:
@@ -63,4 +66,4 @@ def bulk_client(key: Secret | str, address: URL | str, concurrency: int) -> Perf
     try:
         return PerfectPay(key, base_url=str(address), max_connections=concurrency)
     except ConfigurationError as error:
-        raise KeyNotTaken(error.message) from error
+        raise KeyNotTaken(renamed(error.message)) from error

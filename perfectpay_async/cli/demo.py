@@ -18,6 +18,7 @@ from attrs import frozen
 from rich.console import Console
 
 from perfectpay_async.bulk import Verdict, read_account
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.report import Counts, no_counts
 from perfectpay_async.bulk.rows import COLUMNS
@@ -80,7 +81,8 @@ async def _demonstrate(cards: int, faults: Sequence[Fault], concurrency: int, se
         old = this_month()
         ids = server.seed_cards(cards, expiry=old)
         out.print(
-            f"A PerfectPay on {server.url} with {cards:,} cards that expire in {'/'.join(old)}"
+            f"A PerfectPay on {server.url} with {counted(cards, 'card')} that "
+            f"{agreeing(cards, 'expires', 'expire')} in {'/'.join(old)}"
         )
         out.print(f"Faults to come: {_describe(faults) or 'none'}")
         wanted = dict(zip(ids, _new_expiries(cards), strict=True))
@@ -89,7 +91,9 @@ async def _demonstrate(cards: int, faults: Sequence[Fault], concurrency: int, se
             _write_csv(runner.file, wanted)
             code = await runner.run(out, server.ledger, kill_after=cards // 2)
             if runner.killed:
-                out.print(f"Killed in the middle, after {len(server.ledger.writes):,} writes")
+                out.print(
+                    f"Killed in the middle, after {counted(len(server.ledger.writes), 'write')}"
+                )
                 out.print("Resumed from the journal:\n")
                 code = await runner.run(out, server.ledger)
             entries = JobStore(runner.state).jobs()
@@ -182,7 +186,7 @@ def _prove(ledger: Ledger, wanted: Mapping[str, CardExpiry], counts: Counts) -> 
         if write.operation == "payment_methods.update"
     ]
     repeats = len(writes) - len(set(writes))
-    again = f" ({repeats:,} repeats after lost answers and the kill)" if repeats else ""
+    again = f" ({counted(repeats, 'repeat')} after lost answers and the kill)" if repeats else ""
     finished, ok = sum(counts.values()), counts[Verdict.OK]
     return [
         Claim(f"{right:,} of {len(asked):,} cards hold their new expiry", right == len(asked)),

@@ -17,6 +17,7 @@ from attrs import frozen
 from tenacity import stop_after_attempt
 from yarl import URL
 
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.client import PerfectPay
 from perfectpay_async.errors import (
     AuthenticationError,
@@ -32,6 +33,7 @@ from perfectpay_async.middleware.auth import check_key
 from perfectpay_async.resilience.policy import RetryPolicy
 from perfectpay_async.secrets import Secret
 
+from .naming import renamed
 from .showing import printable
 
 PATIENCE: Final = 5.0
@@ -170,7 +172,7 @@ def check_certificate(version: str, certificate: Mapping[str, object], now: floa
     """
     ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     days = (ends - now) / _DAY
-    detail = f"{version}, certificate good for {days:.0f} more days"
+    detail = f"{version}, certificate good for {counted(round(days), 'more day')}"
     if days < _CERTIFICATE_DAYS:
         return Check("tls", Status.WARN, detail, "tell the server's operator to renew it")
     return Check("tls", Status.OK, detail)
@@ -224,7 +226,10 @@ def _failed(error: PerfectPayError) -> Check:
     if isinstance(error, RateLimited):
         return Check("call", Status.WARN, f"{error.message}{quote}", "try again later")
     return Check(
-        "call", Status.FAIL, f"{error.message}{quote}", error.advice or "quote this to support"
+        "call",
+        Status.FAIL,
+        f"{error.message}{quote}",
+        renamed(error.advice) or "quote this to support",
     )
 
 

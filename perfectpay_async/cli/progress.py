@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from perfectpay_async.bulk import Tally, Verdict
+from perfectpay_async.bulk.counted import counted
 
 LINE_EVERY: Final = 10.0
 _BAR_EVERY: Final = 0.1
@@ -75,9 +76,10 @@ async def _show_lines(tally: Tally, total: int | None, console: Console) -> None
 def _text(tally: Tally, total: int | None, rate: float) -> str:
     counts = tally.counts
     failed = counts[Verdict.REJECTED] + counts[Verdict.EXHAUSTED] + counts[Verdict.INVALID]
-    rows = f"{tally.rows:,}" if total is None else f"{tally.rows:,}/{total:,}"
+    rows = counted(tally.rows if total is None else total, "row")
+    done = "" if total is None else f"{tally.rows:,}/"
     return (
-        f"{rows} rows  {rate:,.0f}/s  ok {counts[Verdict.OK]:,}  retried {tally.retried:,}  "
+        f"{done}{rows}  {rate:,.0f}/s  ok {counts[Verdict.OK]:,}  retried {tally.retried:,}  "
         f"failed {failed:,}  unknown {counts[Verdict.UNKNOWN]:,}{_control(tally, total)}"
     )
 

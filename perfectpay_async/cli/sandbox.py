@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import click
 
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.sandbox import Fault, FaultPlan, Sandbox
 
 from .exits import ExitCode
@@ -101,13 +102,14 @@ def this_month() -> tuple[str, str]:
 
 
 def _how_to_use(server: Sandbox, ids: Sequence[str]) -> str:
+    others = counted(len(ids), "other customer")
     lines = [
         f"PerfectPay sandbox on {server.url} (Ctrl-C ends it)",
         "",
         f"  export PERFECTPAY_BASE_URL={server.url}",
         f"  export PERFECTPAY_API_KEY={server.api_key}",
         "",
-        f"There is a customer, {_CUSTOMER}, and {len(ids):,} other customers with a card each.",
+        f"There is a customer, {_CUSTOMER}, and {others}, each with a card.",
     ]
     if ids:
         lines += [

@@ -94,8 +94,4 @@ async def update_cards(
                     if not run.begun:
                         raise
                     failure = error
-                except OSError as error:
-                    failure = InputRefused(
-                        f"the rest of the input cannot be read: {error.strerror}"
-                    )
     return Ending(run.report, failure, received[0] if received else None)

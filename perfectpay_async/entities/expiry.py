@@ -123,7 +123,8 @@ def check_not_expired(expiry: CardExpiry, on: date) -> None:
         InvalidRequestError: It has expired (the server would refuse it with `IR_16`), or it is not
             a `CardExpiry`.
     """
-    checked("expiry", expiry, CardExpiry)
+    if type(expiry) is not CardExpiry:
+        checked("expiry", expiry, CardExpiry)
     if expiry.is_expired(on):
         raise InvalidRequestError("expiry must not be in the past", field="expiry")
 

@@ -144,7 +144,7 @@ class Progress:
         requests: Requests whose results are in the ledger.
         requests_at_least: Whether more were sent: a worker was lost before it had saved its last
             results, and nobody knows how many requests they took.
-        retried: Rows that needed more than one.
+        retried: Rows for which a request was repeated.
         chunks: Its chunks.
         done: Those that are done.
         dead: Those that were given up because they always ended their worker.
@@ -199,7 +199,7 @@ class Taken:
         fence: The fencing number: what is saved with an older one is refused.
         state: What is known of its rows.
         requests: Requests that were sent for it before.
-        retried: Rows of it that needed more than one.
+        retried: Rows of it for which a request was repeated.
         from_dead: Whether it was taken from a worker that has just died, whose last requests may
             still be under way in the server.
         suspect: Whether it may be what ended its workers: it is to be run alone.

@@ -37,7 +37,7 @@ from .connector import Connector
 from .exchange import EXCHANGE, Exchange
 from .request import FITS, Body, OneWriteRequest
 from .slots import Slots
-from .timer import Timer
+from .timer import Timer, Timers
 from .translate import cut_off, queued_too_long, timed_out, translate
 
 _SHA256_SIZE: Final = 32
@@ -101,9 +101,19 @@ class AiohttpTransport:
         self._forks = 0
         self._closed = False
         self._cut = False
-        self._timers: set[Timer] = set()  # one of each send under way
+        self._timers = Timers()  # one runs for each send under way
         self._settled = asyncio.Event()
         self._made_at = _caller()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it sends nothing any more, because it or its session is closed."""
+        return self._closed or (self._session is not None and self._session.closed)
+
+    @property
+    def max_connections(self) -> int:
+        """Most requests under way at once."""
+        return self._max_connections
 
     async def send(self, request: Request) -> Response:
         """Send `request` once. See `Transport.send`."""
@@ -116,8 +126,7 @@ class AiohttpTransport:
             )
         exchange = Exchange()
         token = EXCHANGE.set(exchange)
-        timer = Timer(loop, min(began + request.attempt_timeout, request.deadline))
-        self._timers.add(timer)
+        timer = Timer(self._timers, loop, min(began + request.attempt_timeout, request.deadline))
         answer: aiohttp.ClientResponse | None = None
         body = b""
         complete = False
@@ -149,7 +158,7 @@ class AiohttpTransport:
         except PerfectPayError as error:
             failure = error.with_traceback(None)
         except Exception as error:
-            if timer.expired():
+            if timer.expired:
                 failure = self._ended(request, exchange, began)
             else:
                 failure = self._broken(error, exchange)
@@ -158,8 +167,7 @@ class AiohttpTransport:
             if not exchange.queued:
                 self._slots.give_back()
             EXCHANGE.reset(token)
-            self._timers.discard(timer)
-            if self._closed and not self._timers:
+            if self._closed and not self._timers.running:
                 self._settled.set()
         # Raised out here, aiohttp's exception and its frames are not part of it: they hold the
         # headers and the body, and would make a reference cycle. Nor is the answer.
@@ -198,7 +206,7 @@ class AiohttpTransport:
         """Wait until no send is under way, but no longer than that."""
         try:
             async with asyncio.timeout(seconds):
-                while self._timers:
+                while self._timers.running:
                     self._settled.clear()
                     await self._settled.wait()
         except TimeoutError:
@@ -207,7 +215,7 @@ class AiohttpTransport:
     async def _hang_up(self) -> None:
         self._cut = True
         now = asyncio.get_running_loop().time()
-        for timer in self._timers:
+        for timer in self._timers.running:
             timer.reschedule(now)
         try:
             await self._settle(None)

@@ -9,7 +9,7 @@ import time
 
 from perfectpay_async.messages import Request, Response
 from perfectpay_async.resilience.retry_after import parse_retry_after
-from perfectpay_async.wire.errors import error_from
+from perfectpay_async.wire.errors import SUCCESS, error_from
 
 from .pipeline import Next
 
@@ -19,6 +19,8 @@ def raise_for_error(call_next: Next) -> Next:
 
     async def judged(request: Request) -> Response:
         response = await call_next(request)
+        if response.status in SUCCESS and b'"error"' not in response.body:
+            return response  # this is all that a normal answer pays
         error = error_from(response)
         if error is None:
             return response

@@ -33,7 +33,7 @@ def cut_off(*, unsent: bool) -> ClientClosedError:
 
 def queued_too_long(max_connections: int) -> PoolTimeout:
     """Return the error of a request that no connection became free for."""
-    return PoolTimeout(f"all {max_connections} connections stayed busy")
+    return PoolTimeout(f"no connection became free in time (max_connections is {max_connections})")
 
 
 def timed_out(request: Request, *, at_deadline: bool, unsent: bool) -> PerfectPayError:
@@ -41,7 +41,9 @@ def timed_out(request: Request, *, at_deadline: bool, unsent: bool) -> PerfectPa
     outcome = Outcome.NOT_SENT if unsent else None
     doing = "connecting" if unsent else "waiting for the answer"
     if at_deadline:
-        return DeadlineExceeded(f"the deadline passed while {doing}", outcome=outcome)
+        return DeadlineExceeded(
+            f"the deadline passed while {doing}", outcome=outcome, connecting=unsent
+        )
     return AttemptTimeout(
         f"the attempt took longer than {request.attempt_timeout:g} s ({doing})", outcome=outcome
     )

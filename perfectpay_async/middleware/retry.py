@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from attrs import evolve
 from tenacity import RetryCallState
 
-from perfectpay_async.errors import PerfectPayError, RateLimited
+from perfectpay_async.errors import DeadlineExceeded, PerfectPayError, RateLimited, TransportError
 from perfectpay_async.http.pipeline import Next
 from perfectpay_async.messages import Request, Response
 from perfectpay_async.outcome import Attempt, GaveUp, Outcome
@@ -64,7 +64,7 @@ class Retry:
         except Exception as error:
             failure = error
         else:
-            budget = self._budget_of(request.retry or self._policy)
+            budget = (request.retry or self._policy).budget or self._budget
             budget.refund(budget.success_refund)
             return response
         try:
@@ -180,7 +180,7 @@ def _complete(
     """Give the error the facts of the whole call."""
     if not isinstance(failure, PerfectPayError):
         return
-    failure.attempts = tuple(attempts)
+    failure.attempts = tuple(attempts if _was_attempted(failure) else attempts[:-1])
     failure.elapsed = now - request.started
     failure.gave_up = gave_up
     # One attempt that may have been applied makes the whole call uncertain, and one that was
@@ -191,6 +191,14 @@ def _complete(
         for outcome in (Outcome.UNKNOWN, Outcome.REFUSED, Outcome.NOT_SENT)
         if outcome in seen
     )
+
+
+def _was_attempted(failure: PerfectPayError) -> bool:
+    # What is neither sent nor an error of the transport was ended on its way there, as by a client
+    # that is closed or a wait that was too long.
+    if failure.outcome is not Outcome.NOT_SENT or isinstance(failure, TransportError):
+        return True
+    return isinstance(failure, DeadlineExceeded) and failure.connecting
 
 
 def _log_retry(request: Request, attempt: Attempt, wait: float) -> None:

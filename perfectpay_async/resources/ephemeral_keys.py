@@ -22,8 +22,6 @@ from perfectpay_async.wire.codec import decode_deleted_key, decode_ephemeral_key
 
 from .lost_answers import may_be_done
 
-# A second key does no harm: the first one was lost with its answer, is in nobody's hands, and ends
-# within the hour.
 CREATE: Final = Operation(
     "ephemeral_keys.create", "POST", "/ephemeral_keys", repeatable=True, idempotent_key=True
 )
@@ -59,7 +57,7 @@ class EphemeralKeys:
         `POST /ephemeral_keys`. The key is good for an hour by default, for listing and deleting
         payment methods, setting the default, and retrieving the customer; not for creating,
         retrieving or updating a payment method. It is repeated after an unknown outcome: a key that
-        was lost on the way is in nobody's hands.
+        was lost with its answer is in nobody's hands, and ends by itself.
 
         Args:
             customer_id: The customer who is logged in. Take it from your own session, never from
@@ -89,7 +87,8 @@ class EphemeralKeys:
     ) -> DeletedEphemeralKey:
         """End a key before its time, for instance when the customer logs out.
 
-        `DELETE /ephemeral_keys/{key_id}`.
+        `DELETE /ephemeral_keys/{key_id}`. When an attempt's answer was lost and the next one finds
+        no such key, the first one had done it: that is success.
 
         Args:
             key_id: The `id` of the key; not its secret.

@@ -85,7 +85,8 @@ SET_DEFAULT: Final = Operation(
     idempotent_key=True,
 )
 
-_PRECONDITION: Final = "IR_16"
+# Among other things, that it is the default already.
+_NOT_DONE: Final = "IR_16"
 _SECONDS_OF_A_DAY: Final = 86_400
 
 
@@ -364,7 +365,7 @@ class PaymentMethods:
                 options=options,
             )
         except BadRequest as error:
-            if not may_be_done(error, _PRECONDITION):
+            if not may_be_done(error, _NOT_DONE):
                 raise
             default = await self._default_of(customer_id, error, rest())
             if default is None or default.payment_method_id != payment_method_id:

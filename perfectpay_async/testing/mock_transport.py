@@ -146,6 +146,11 @@ class MockTransport:
         if exc is None:
             self.verify()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it answers nothing any more."""
+        return self._closed
+
     async def send(self, request: Request) -> Response:
         """Answer `request` as the test has said. See `Transport.send`.
 

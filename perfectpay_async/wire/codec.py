@@ -24,6 +24,7 @@ from perfectpay_async.entities import (
     PaymentMethodList,
 )
 from perfectpay_async.errors import ResponseDecodingError
+from perfectpay_async.jsontext import decode_json
 from perfectpay_async.messages import Response
 
 from .converter import Mismatch, converter
@@ -191,10 +192,6 @@ def _completed(asked: Mapping[str, str]) -> Callable[[Any], Any]:
     return lambda body: {**asked, **body} if is_object(body) else body
 
 
-def _unchanged(body: Any) -> Any:
-    return body
-
-
 @cache
 def _hook_of(cls: type[Any]) -> Callable[[Any, Any], Any]:
     """Return what makes such an entity; the converter would look it up again on each call."""
@@ -203,12 +200,16 @@ def _hook_of(cls: type[Any]) -> Callable[[Any, Any], Any]:
 
 
 def _decode(
-    response: Response, cls: type[_Answer], prepare: Callable[[Any], Any] = _unchanged
+    response: Response, cls: type[_Answer], prepare: Callable[[Any], Any] | None = None
 ) -> _Answer:
     kind: Any = cls  # mypy asks whether its objects can be hashed, not whether the class can
     hook = _hook_of(kind)
     try:
-        entity: _Answer = hook(prepare(response.json()), cls)
+        entity: _Answer = (
+            hook(decode_json(response.body), cls)
+            if prepare is None
+            else hook(prepare(decode_json(response.body)), cls)
+        )
     except Mismatch as mismatch:
         path, rule = mismatch.path, mismatch.rule
     else:

@@ -46,7 +46,7 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     422: UnprocessableEntity,
     429: RateLimited,
 }
-_SUCCESS: Final = range(200, 300)
+SUCCESS: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
 _CLIENT_ERROR: Final = range(400, 500)
 _SERVER_ERROR: Final = range(500, 600)
@@ -71,11 +71,8 @@ def error_from(response: Response) -> PerfectPayError | None:
         An `ApiError` or `UnexpectedRedirect`, not raised, with outcome, status, code, type, request
         id and body. The facts of the call (operation, attempts, retry_after) are the caller's.
     """
-    is_success = response.status in _SUCCESS
-    if is_success and b'"error"' not in response.body:  # all that a normal answer pays
-        return None
     answer = _parsed(response)
-    if is_success and not _get(answer, "error"):
+    if response.status in SUCCESS and not _get(answer, "error"):
         return None
     status, request = response.status, response.request
     sensitive = _sensitive(request)

@@ -75,7 +75,8 @@ class TestGoodRows:
         good, bad = read_csv(path)
 
         assert good == ExpiryRow(2, "pm_1", CardExpiry(3, 2027))
-        assert bad == BadRow(3, "payment_method_id must not hold white space or control characters")
+        reason = "payment_method_id must not hold white space or control characters"
+        assert bad == BadRow(3, reason, None, "3", "27")
 
     def test_only_as_much_is_read_as_is_asked_for(self):
         stream = io.StringIO(HEADER + "pm_1,3,27\n" * 1_000, newline="")
@@ -102,7 +103,29 @@ class TestBadRows:
         ],
     )
     def test_the_sentence_names_field_and_rule(self, line, reason):
-        assert read(f"{HEADER}pm_0,1,30\n{line}\npm_2,1,30\n")[1] == BadRow(3, reason)
+        bad = read(f"{HEADER}pm_0,1,30\n{line}\npm_2,1,30\n")[1]
+        assert (bad.number, bad.reason) == (3, reason)
+
+    @pytest.mark.parametrize(
+        ("line", "shown"),
+        [
+            ("pm_1,13,27", ("pm_1", "13", "27")),
+            ("pm_1,0,2031", ("pm_1", "0", "2031")),
+            ("pm_1,3,1999", ("pm_1", "3", "1999")),
+            ("pm_1,3,", ("pm_1", "3", None)),
+            ("pm 1,3,27", (None, "3", "27")),
+            ("pm_1,March,27", ("pm_1", None, "27")),
+            ("pm_1,123,27", ("pm_1", None, "27")),  # it could be a CVC
+            ("pm_1,3,1234", ("pm_1", "3", None)),
+            ("pm_1,3,123", ("pm_1", "3", None)),
+            ("pm_1,3,42424242", ("pm_1", "3", None)),
+            ("pm_1,Jane Doe,27", ("pm_1", None, "27")),
+            ("pm_1,3,27,more", (None, None, None)),
+        ],
+    )
+    def test_it_keeps_what_can_be_nothing_else(self, line, shown):
+        (bad,) = read(f"{HEADER}{line}\n")
+        assert (bad.payment_method_id, bad.exp_month, bad.exp_year) == shown
 
 
 class TestRefusals:
@@ -174,6 +197,10 @@ class TestRefusals:
             f"line 2, column {place + 1}{name} looks like a card number; "
             "card numbers must not be in this file"
         )
+
+    def test_one_within_a_text_does_too(self):
+        text = f"{HEADER.strip()},note\npm_1,3,27,card 4242 4242 4242 4242 of Mr X\n"
+        assert str(refusal(text)).startswith("line 2, column 4 (note) looks like a card number")
 
     def test_a_card_number_in_the_header_is_not_quoted(self):
         assert str(refusal(f"pm_1,3,{CARD_NUMBER}\n")).startswith("line 1, column 3 looks like")

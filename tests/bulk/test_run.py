@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perfectpay_async import AuthenticationError, CardExpiry, ConfigurationError, PerfectPay
+from perfectpay_async import (
+    AuthenticationError,
+    CardExpiry,
+    ConfigurationError,
+    Middlewares,
+    PerfectPay,
+)
 from perfectpay_async.bulk import (
     BulkJob,
     InputRefused,
@@ -23,7 +29,8 @@ from perfectpay_async.bulk.jobs.writer import JournalWriter
 from perfectpay_async.sandbox import Fault, Sandbox
 
 YEAR = datetime.now(UTC).year + 3
-NEW = CardExpiry(12, YEAR)
+OLD, NEW = CardExpiry(12, YEAR - 1), CardExpiry(12, YEAR)
+LOOK, UPDATE = "payment_methods.retrieve", "payment_methods.update"
 
 
 def rows_of(count):
@@ -722,3 +729,60 @@ class TestOnlyForward:
         assert (report.skipped, report.ok, report.rejected) == (2, 1, 1)
         assert [write.payment_method_id for write in sandbox.ledger.writes[before:]] == [earlier]
         assert report.attempts == 6  # four looks, one of them repeated, and one update
+        assert report.retried == 1
+
+    @pytest.mark.parametrize(
+        ("fault", "verdict", "requests", "retried"),
+        [
+            (None, Verdict.OK, 2, 0),
+            (Fault.status(422, operation=UPDATE), Verdict.REJECTED, 2, 0),
+            (Fault.status(503, operation=UPDATE, times=1), Verdict.OK, 3, 1),
+            (Fault.status(503, operation=UPDATE), Verdict.UNKNOWN, 3, 1),
+            (Fault.status(404, operation=LOOK), Verdict.REJECTED, 1, 0),
+            (Fault.status(503, operation=LOOK, times=1), Verdict.OK, 3, 1),
+            (Fault.status(503, operation=LOOK), Verdict.EXHAUSTED, 2, 1),
+            (Fault.status(401, operation=UPDATE), Verdict.REJECTED, 2, 0),
+        ],
+    )
+    async def test_a_look_is_a_request_and_no_retry(self, fault, verdict, requests, retried):
+        async with (
+            Sandbox(seed=3) as sandbox,
+            PerfectPay(sandbox.api_key, base_url=sandbox.url) as client,
+        ):
+            if fault is not None:
+                sandbox.faults.add(fault)
+            results = []
+            report = await client.bulk.update_expiries(
+                [(sandbox.seed_cards(1, (OLD.wire_month, OLD.wire_year))[0], NEW)],
+                only_forward=True,
+                rate=None,
+                stops=None,
+                attempts=2,
+                on_result=results.append,
+            )
+
+            assert len(sandbox.ledger.requests) == requests
+        (result,) = results
+        assert (result.verdict, result.attempts) == (verdict, requests)
+        assert (report.attempts, report.retried) == (requests, retried)
+
+    async def test_a_look_counts_though_its_update_was_never_begun(self):
+        async def halt_after_the_look(request, call_next):
+            response = await call_next(request)
+            run.halt(AuthenticationError("refused"))
+            return response
+
+        async with (
+            Sandbox(seed=3) as sandbox,
+            PerfectPay(
+                sandbox.api_key,
+                base_url=sandbox.url,
+                middlewares=Middlewares([halt_after_the_look]),
+            ) as client,
+        ):
+            rows = [(sandbox.seed_cards(1, (OLD.wire_month, OLD.wire_year))[0], NEW)]
+            run = client.bulk.expiry_run(rows, only_forward=True, rate=None, stops=None)
+            async with run:
+                pass
+            assert len(sandbox.ledger.requests) == 1
+        assert (run.report.attempts, run.report.rows, run.report.remaining) == (1, 0, 1)

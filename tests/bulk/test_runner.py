@@ -6,20 +6,32 @@ import uuid
 from collections import Counter
 from datetime import UTC, datetime
 
+import aiohttp
 import pytest
 
 from perfectpay_async import (
     AuthenticationError,
     CardExpiry,
+    ClientClosedError,
     ConfigurationError,
     ConnectError,
     PerfectPay,
     PermissionDenied,
     RouteNotFound,
 )
-from perfectpay_async.bulk import BadRow, Bulk, ExpiryRow, InputRefused, Verdict, read_csv
+from perfectpay_async.bulk import (
+    BadRow,
+    Bulk,
+    BulkJob,
+    ExpiryRow,
+    InputRefused,
+    Verdict,
+    read_account,
+    read_csv,
+)
 from perfectpay_async.errors import ConnectionLostError
 from perfectpay_async.sandbox import Fault, Sandbox
+from perfectpay_async.testing import MockTransport
 
 YEAR = datetime.now(UTC).year + 3
 NEW = CardExpiry(12, YEAR)
@@ -549,8 +561,75 @@ class TestAgainstTheSandbox:
 async def test_bulk_needs_nothing_but_the_payment_methods_of_a_client(client: PerfectPay):
     view = client.with_options(headers={"X-Profile-Id": "pro_1"})
 
-    report = await Bulk(lambda _pace, _gate, _options: view.payment_methods, "").update_expiries(
-        rows_of(3)
-    )
+    bulk = Bulk(lambda _pace, _gate, _options: view.payment_methods, "", view._transport)
+    report = await bulk.update_expiries(rows_of(3))
 
     assert report.ok == 3
+
+
+async def test_no_more_rows_are_under_way_than_the_client_has_connections():
+    async def rows():
+        for number in range(50):
+            taken.append(number)
+            yield (f"pm_{number}", NEW)
+
+    async with (
+        Sandbox(seed=1) as sandbox,
+        PerfectPay(sandbox.api_key, base_url=sandbox.url, max_connections=2) as client,
+    ):
+        taken: list[int] = []
+        sandbox.faults.add(Fault.status(401, times=1))
+        report = await update(client, rows(), concurrency=64)
+
+        # The first one ends the run; what was sent before that may be answered still.
+        assert isinstance(report.stopped_by, AuthenticationError)
+        assert len(sandbox.ledger.requests) <= 3
+        assert len(taken) <= 4
+
+
+class TestClosedClient:
+    """A client that is closed: nothing is read, and nothing is called exhausted."""
+
+    @pytest.fixture(params=["closed", "view", "session", "double"])
+    async def closed(self, request):
+        session = aiohttp.ClientSession() if request.param == "session" else None
+        double = MockTransport() if request.param == "double" else None
+        client = PerfectPay(
+            "snd_x", base_url="http://127.0.0.1:9", session=session, transport=double
+        )
+        if session is None:
+            await client.close()
+        else:
+            await session.close()
+        return client.with_options(deadline=5.0) if request.param == "view" else client
+
+    async def test_no_row_is_read(self, closed, tmp_path):
+        rows = iter([("pm_1", NEW)])
+        with pytest.raises(ClientClosedError, match="the client is closed; open a new client"):
+            await closed.bulk.update_expiries(rows)
+        with pytest.raises(ClientClosedError):
+            await closed.bulk.verify_expiries(rows)
+        with BulkJob(tmp_path / "a.job") as job:
+            run = closed.bulk.expiry_run(rows, job=job)
+            with pytest.raises(ClientClosedError):
+                async with run:
+                    pass
+            assert not run.begun
+            assert read_account(job.path).runs == ()
+        assert next(rows) == ("pm_1", NEW)
+
+    async def test_one_that_is_closed_meanwhile_ends_the_run(self):
+        async def rows():
+            yield (cards[0], NEW)
+            await client.close()
+            yield (cards[1], NEW)
+            yield (cards[2], NEW)
+
+        async with Sandbox(seed=1) as sandbox:
+            cards = sandbox.seed_cards(3)
+            client = PerfectPay(sandbox.api_key, base_url=sandbox.url)
+            report = await update(client, rows(), concurrency=1)
+            assert len(sandbox.ledger.requests) == 1
+
+        assert isinstance(report.stopped_by, ClientClosedError)
+        assert report.ok == 1

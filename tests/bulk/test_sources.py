@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import importlib
 import io
 import json
@@ -39,6 +40,26 @@ def assert_no_frame_holds_it(error: InputRefused) -> None:
     assert not [frame for frame in ours if CARD_NUMBER in str(frame.locals)]
     assert CARD_NUMBER not in str(error)
     assert error.__cause__ is None
+
+
+class TestOtherFiles:
+    @pytest.mark.parametrize("form", ["csv", "jsonl"])
+    @pytest.mark.parametrize(
+        ("start", "said"),
+        [
+            (b"PK\x03\x04\x14\0\x06\0", "an Excel workbook or another zip file; save the sheet as"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "an old Excel workbook; save the sheet as CSV"),
+            (gzip.compress(HEADER.encode(), mtime=0), "compressed with gzip; unpack it, and try again"),
+            (b"PAR1\x15\x04", "a Parquet file; say that its format is parquet"),
+        ],
+    )
+    def test_a_file_of_another_kind_is_named(self, form, start, said):
+        assert f"the input is {said}" in str(refusal(start + CARD_NUMBER.encode(), form))
+
+    def test_only_at_its_very_start(self):
+        assert "line 2: the row holds a NUL" in str(refusal(f"{HEADER}PK\x03\x04\0,1,27\n"))
+        assert read(f"{HEADER}PK\x03\x04,1,27\n")[0].reason.startswith("payment_method_id must")
+        assert read(f"{HEADER}PAR1,3,27\n") == [ExpiryRow(2, "PAR1", CardExpiry(3, 2027))]
 
 
 class TestChoice:
@@ -144,7 +165,24 @@ class TestColumns:
         ],
     )
     def test_an_expiry_that_breaks_a_rule_is_a_bad_row(self, value, reason):
-        assert read(f"id,expiry\npm_1,{value}\n") == [BadRow(2, reason)]
+        (bad,) = read(f"id,expiry\npm_1,{value}\n")
+        assert (bad.number, bad.reason, bad.payment_method_id) == (2, reason, "pm_1")
+
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [
+            ("13/27", ("13", "27")),
+            ("13 / 2027", ("13", "2027")),
+            ("00-2027", ("00", "2027")),
+            ("0327", (None, None)),
+            ("4242/1234", (None, None)),
+            ("123", (None, None)),
+            ("Jane Doe", (None, None)),
+        ],
+    )
+    def test_it_keeps_an_expiry_that_can_be_nothing_else(self, value, shown):
+        (bad,) = read(f"id,expiry\npm_1,{value}\n")
+        assert (bad.exp_month, bad.exp_year) == shown
 
     @pytest.mark.parametrize(
         ("header", "options", "problem"),
@@ -313,7 +351,7 @@ class TestParquet:
 
         first, second = read_rows(path)
 
-        assert first == BadRow(1, "exp_month must be 1 to 12")
+        assert first == BadRow(1, "exp_month must be 1 to 12", "pm_1", "13", "27")
         assert isinstance(second, BadRow)
 
     @pytest.mark.parametrize("months", [[None, 3.0], [None, 3.5]])

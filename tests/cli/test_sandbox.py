@@ -17,7 +17,7 @@ def test_it_serves_until_it_is_told_to_end_and_says_how_to_use_it(start, number)
     exports = dict(line.removeprefix("export ").split("=") for line in lines if "export" in line)
     assert exports["PERFECTPAY_API_KEY"] == "snd_mine"
     assert lines[0] == f"PerfectPay sandbox on {exports['PERFECTPAY_BASE_URL']} (Ctrl-C ends it)"
-    assert lines[5] == "There is a customer, cus_1, and 3 other customers with a card each."
+    assert lines[5] == "There is a customer, cus_1, and 3 other customers, each with a card."
     curl = lines[8].split()
     assert curl[:4] == ["curl", "-H", '"api-key:', 'snd_mine"']
     request = urllib.request.Request(curl[4], headers={"api-key": "snd_mine"})

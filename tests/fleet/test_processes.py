@@ -243,7 +243,7 @@ async def test_a_chunk_that_always_ends_its_worker_is_given_up(commands, sandbox
     submitted = await commands.start("submit", file, "--json")
     code, said = await commands.end(submitted)
     assert code == 1, commands.log(submitted)
-    assert "1 chunks were given up" in commands.log(submitted)
+    assert "1 chunk was given up" in commands.log(submitted)
     account = json.loads(said)
     assert (account["ok"], account["remaining"]) == (250, 100)  # the rest went on
     code, said = await commands.run("status", "1")

@@ -9,6 +9,7 @@ import gzip
 import inspect
 import json
 import math
+from asyncio import selector_events, sslproto
 
 import aiohttp
 import pytest
@@ -100,6 +101,11 @@ async def test_what_our_connector_needs_of_its_base_has_its_name(session, raw_se
     assert inspect.iscoroutinefunction(type(connector)._create_connection)
     connector.__exit__(None, None, None)
     assert connector.closed
+
+
+def test_the_size_of_a_read_is_an_attribute_of_asyncios_transports():
+    assert selector_events._SelectorSocketTransport.max_size == 256 * 1024
+    assert sslproto.SSLProtocol.max_size == 256 * 1024
 
 
 async def test_a_timeout_above_five_seconds_is_rounded_up_unless_the_threshold_is_raised():

@@ -75,7 +75,8 @@ class CancelAt:
 def check_that_nothing_is_held(client, permits=100):
     transport = client._transport
     assert transport._slots.free == permits
-    assert not transport._timers
+    assert not transport._timers.running
+    assert transport._timers._alarm is None
     if transport._session is not None:
         assert not transport._session.connector._acquired
 

@@ -16,6 +16,7 @@ from perfectpay_async import (
     Middlewares,
     Outcome,
     PerfectPayError,
+    RetryBudget,
     RetryPolicy,
     UnexpectedRedirect,
 )
@@ -35,9 +36,11 @@ class TestStaleConnections:
 
         def set_up(answers=1_000_000, idle=60.0):
             async def handler(reader, writer):
-                for _ in range(answers):
+                for number in range(answers):
                     try:
-                        async with asyncio.timeout(idle):
+                        # As servers do, it waits longer for the first request: a slow machine
+                        # may take its time between the connection and that.
+                        async with asyncio.timeout(idle if number else 60.0):
                             request = await raw_server.read_request(reader)
                     except TimeoutError:
                         if not reader._buffer:
@@ -72,7 +75,10 @@ class TestStaleConnections:
         self, open_client, raw_server, closing_after
     ):
         closing_after(idle=0.02)
-        client = open_client(attempt_timeout=5, deadline=10)
+        # A call can lose one attempt to the server's hanging up, and the second one has a
+        # connection of its own. A slow machine loses more: that must not end for the budget.
+        free = RetryBudget(retry_cost=0)
+        client = open_client(attempt_timeout=30, deadline=90, retry_budget=free)
         chance = random.Random(3)
 
         async def work():
@@ -223,6 +229,12 @@ class TestEndOfAConnection:
         assert [reference() for reference in requests] == [None]
 
 
+async def test_a_read_is_too_small_for_the_kernel_to_be_asked_for_memory(client, own_answers):
+    await client.payment_methods.retrieve("pm_1")
+    (connection,) = client._transport._session.connector._open.values()
+    assert connection.max_size == 64 * 1024
+
+
 class TestWhatIsNeverSent:
     @pytest.fixture
     def netrc(self, tmp_path, monkeypatch):
@@ -311,7 +323,7 @@ class TestProxy:
             await client.request("POST", "/create", json=UPDATE)
         assert type(caught.value) is error_class
         assert caught.value.outcome is Outcome.NOT_SENT
-        assert caught.value.elapsed < 0.3 + 0.1
+        assert caught.value.elapsed < 1.5
         assert caught.value.__context__ is None
         (seen,) = raw_server.requests
         assert seen.startswith(b"CONNECT pay.example.com:443 HTTP/1.1\r\n")
@@ -330,7 +342,7 @@ class TestProxy:
         client = open_client(base_url="https://pay.example.com", proxy=proxy)
         error = await self.fail(client, ConfigurationError)
         assert error.outcome is Outcome.NOT_SENT
-        assert len(error.attempts) == 1
+        assert error.attempts == ()
 
     async def fail(self, client, error_class):
         with pytest.raises(error_class) as caught:

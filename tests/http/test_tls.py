@@ -127,6 +127,8 @@ class TestTrust:
         for name in ("pm_1", "pm_2"):
             assert (await client.payment_methods.retrieve(name)).payment_method_id == name
         assert tls_server.handshakes == 1
+        (connection,) = client._transport._session.connector._open.values()
+        assert connection._ssl_protocol.max_size == 64 * 1024  # more, and the kernel is asked
 
     async def test_an_unknown_authority(self, open_client, tls_server, certificate):
         client = open_client(base_url=await tls_server.open(certificate))
@@ -177,7 +179,7 @@ class TestHandshake:
         client = open_client(base_url=await tls_server.listen(stall), ssl_context=trusting)
         error = await refusal_by(client)
         assert type(error) is AttemptTimeout
-        assert all(attempt.elapsed < 0.3 + 0.1 for attempt in error.attempts)
+        assert all(attempt.elapsed < 1.5 for attempt in error.attempts)
 
     async def test_one_that_breaks_off_is_a_failed_connection(
         self, open_client, tls_server, trusting

@@ -8,8 +8,11 @@ from tenacity import asyncio as tenacity_async
 
 from perfectpay_async.errors import (
     BadRequest,
+    ClientClosedError,
+    ConfigurationError,
     ConnectError,
     ConnectionLostError,
+    DeadlineExceeded,
     PerfectPayError,
     RateLimited,
     ServerError,
@@ -191,6 +194,50 @@ class TestTheOutcomeOfTheWholeCall:
         with pytest.raises(PerfectPayError) as caught:
             await retry()(make_request(), Script(*failures))
         assert caught.value.outcome is outcome
+
+
+class TestCallsWithoutAnAttempt:
+    """What ends on its way to the transport is no attempt, and is not told as one."""
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            ClientClosedError("the client is closed"),
+            ConfigurationError("proxy must be an http:// or https:// address"),
+            DeadlineExceeded("the deadline had passed", outcome=Outcome.NOT_SENT),
+        ],
+    )
+    async def test_there_is_none(self, retry, make_request, failure):
+        with pytest.raises(type(failure)) as caught:
+            await retry()(make_request(), Script(failure))
+        error = caught.value
+        error.operation = "payment_methods.update"
+        assert (error.attempts, error.outcome) == ((), Outcome.NOT_SENT)
+        assert "; nothing was sent" in str(error)
+        assert "attempt" not in str(error)
+
+    async def test_those_before_are_told(self, retry, make_request):
+        with pytest.raises(ClientClosedError) as caught:
+            await retry()(make_request(), Script(server_error(), ClientClosedError("closed")))
+        assert [attempt.error for attempt in caught.value.attempts] == ["ServerError"]
+        assert caught.value.outcome is Outcome.UNKNOWN
+        assert "it is unknown whether the server applied it; 1 attempt in" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            ConnectError("no route"),
+            DeadlineExceeded("connecting", outcome=Outcome.NOT_SENT, connecting=True),
+            DeadlineExceeded("the deadline passed while waiting for the answer"),
+            ClientClosedError("while waiting for the answer", outcome=Outcome.UNKNOWN),
+        ],
+    )
+    async def test_one_that_came_as_far_as_a_connection_is_one(self, retry, make_request, failure):
+        with pytest.raises(type(failure)) as caught:
+            await retry(RetryPolicy(stop=tenacity.stop_after_attempt(1)))(
+                make_request(), Script(failure)
+            )
+        assert [attempt.error for attempt in caught.value.attempts] == [type(failure).__name__]
 
 
 class TestBudget:

@@ -30,6 +30,8 @@ class JobAccount:
         runs: Its runs.
         groups: What the rows that are not ok have in common, the most frequent first; 100 at most.
         samples: The course of all runs.
+        superseded_by: Name of the newer job on the same input, for which this one can be run no
+            more; None when there is none, or when nobody has looked (`JobStore.account` does).
     """
 
     name: str
@@ -40,6 +42,7 @@ class JobAccount:
     runs: tuple[RunRecord, ...]
     groups: tuple[ProblemGroup, ...] = field(repr=False)
     samples: tuple[Sample, ...] = field(repr=False)
+    superseded_by: str | None = None
 
     @property
     def rows(self) -> int | None:
@@ -68,10 +71,12 @@ class JobAccount:
 
     @property
     def state(self) -> str:
-        """`running`, `finished` when all rows have ended, or else `unfinished`."""
+        """`running`, `finished` when all rows have ended, `superseded` or else `unfinished`."""
         if self.running:
             return "running"
-        return "finished" if self.remaining == 0 else "unfinished"
+        if self.remaining == 0:
+            return "finished"
+        return "unfinished" if self.superseded_by is None else "superseded"
 
     @property
     def requests(self) -> int:

@@ -62,7 +62,7 @@ class RunRecord:
         seen: When it was last heard of.
         ending: How it ended; None for one that was killed, or that is under way.
         requests: Requests whose results are in the journal.
-        retried: Rows that needed more than one.
+        retried: Rows for which a request was repeated.
     """
 
     number: int

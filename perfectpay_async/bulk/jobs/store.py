@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,9 @@ import attrs
 from attrs import frozen
 
 from perfectpay_async.bulk.chunks import Fingerprints
+from perfectpay_async.bulk.counted import agreeing, counted
 
+from .account import JobAccount, read_account
 from .errors import JobRefused, JournalError
 from .job import BulkJob, JobFacts, kept_by_a_fleet
 from .journal import Journal
@@ -75,6 +77,23 @@ class JobStore:
         found = [entry for entry in map(_entry, self._journals()) if entry is not None]
         return sorted(found, key=lambda entry: entry.facts.created, reverse=True)
 
+    def account(self, name: str) -> JobAccount:
+        """Return the account of a job, which may be running meanwhile.
+
+        Raises:
+            JournalError: There is no such job, or its journal cannot be read.
+        """
+        return _account(self.path(name), self.jobs())
+
+    def accounts(self) -> list[JobAccount]:
+        """Return the accounts of all `jobs`.
+
+        Raises:
+            JournalError: One of them cannot be read.
+        """
+        jobs = self.jobs()
+        return [_account(entry.path, jobs) for entry in jobs]
+
     def unreadable(self) -> list[str]:
         """Return what is wrong with each journal that cannot be read."""
         found: list[str] = []
@@ -115,9 +134,11 @@ class JobStore:
                     raise JobRefused(kept_by_a_fleet(sibling.name, sibling.facts))
                 # One of which nothing is recorded has nothing to go on with.
                 if sibling.finished and not (sibling.complete or supersede):
+                    rows = counted(sibling.facts.rows, "row")
+                    have = agreeing(sibling.finished, "has", "have")
                     raise JobRefused(
                         f"the job {sibling.name} on this input is not finished: "
-                        f"{sibling.finished:,} of {sibling.facts.rows:,} rows have ended; say "
+                        f"{sibling.finished:,} of {rows} {have} ended; say "
                         "--resume to go on with it, or --supersede to give it up and begin anew"
                     )
             stem = _NOT_IN_NAMES.sub("-", Path(facts.input).stem)[:_LONGEST_STEM].strip(".-")
@@ -147,22 +168,18 @@ class JobStore:
 
     def newest(self, facts: JobFacts) -> JobEntry | None:
         """Return the job on the same input and host that counts; None when there is none."""
-        return max(self.siblings(facts), key=lambda entry: entry.facts.generation, default=None)
+        return _newest(facts, self.jobs())
 
     def siblings(self, facts: JobFacts) -> Iterator[JobEntry]:
         """Iterate over the jobs on the same input, operation and host."""
-        for entry in self._on_same_input(facts):
-            other = entry.facts
-            same_place = (facts.operation, facts.host) == (other.operation, other.host)
-            if same_place and _overlap(facts.shard, other.shard):
-                yield entry
+        return _siblings(facts, self.jobs())
 
     def elsewhere(self, facts: JobFacts) -> JobEntry | None:
         """Return a job on the same input and another host that has not ended."""
         return next(
             (
                 entry
-                for entry in self._on_same_input(facts)
+                for entry in _on_same_input(facts, self.jobs())
                 if entry.facts.host != facts.host and not entry.complete
             ),
             None,
@@ -172,14 +189,6 @@ class JobStore:
         """Return the generation for a job on that input whose rows are to be run again."""
         return max(entry.facts.generation for entry in self.siblings(facts)) + 1
 
-    def _on_same_input(self, facts: JobFacts) -> Iterator[JobEntry]:
-        for entry in self.jobs():
-            other = entry.facts
-            if (facts.path and facts.path == other.path) or (
-                facts.sha256 and facts.sha256 == other.sha256
-            ):
-                yield entry
-
     def _journals(self) -> list[Path]:
         return list(self.directory.glob(f"*{SUFFIX}"))
 
@@ -188,6 +197,35 @@ class JobStore:
             self.directory / "jobs.lock",
             "another process is making a job in this very moment; try again",
         )
+
+
+def _account(path: Path, jobs: Iterable[JobEntry]) -> JobAccount:
+    account = read_account(path)
+    newest = _newest(account.facts, jobs)
+    if newest is None or newest.facts.generation <= account.facts.generation:
+        return account
+    return attrs.evolve(account, superseded_by=newest.name)
+
+
+def _newest(facts: JobFacts, jobs: Iterable[JobEntry]) -> JobEntry | None:
+    return max(_siblings(facts, jobs), key=lambda entry: entry.facts.generation, default=None)
+
+
+def _siblings(facts: JobFacts, jobs: Iterable[JobEntry]) -> Iterator[JobEntry]:
+    for entry in _on_same_input(facts, jobs):
+        other = entry.facts
+        same_place = (facts.operation, facts.host) == (other.operation, other.host)
+        if same_place and _overlap(facts.shard, other.shard):
+            yield entry
+
+
+def _on_same_input(facts: JobFacts, jobs: Iterable[JobEntry]) -> Iterator[JobEntry]:
+    for entry in jobs:
+        other = entry.facts
+        if (facts.path and facts.path == other.path) or (
+            facts.sha256 and facts.sha256 == other.sha256
+        ):
+            yield entry
 
 
 def _overlap(shard: str, other: str) -> bool:

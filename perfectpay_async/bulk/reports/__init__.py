@@ -18,6 +18,7 @@ from .words import (
     moment,
     number,
     printable,
+    state,
 )
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "report_json",
     "report_markdown",
     "report_page",
+    "state",
     "summary",
 ]

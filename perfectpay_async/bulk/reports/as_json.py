@@ -21,6 +21,7 @@ def summary(account: JobAccount) -> dict[str, Any]:
     return {
         "job": account.name,
         "state": account.state,
+        "superseded_by": account.superseded_by,
         "input": account.facts.input,
         "host": account.facts.host,
         "generation": account.facts.generation,

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobAccount
 
 from .course import throttled
 from .steps import Commands, next_steps
-from .words import duration, headline, how_ended, lower_bound, moment, number, printable
+from .words import duration, headline, how_ended, lower_bound, moment, number, printable, state
 
 # What begins markup within a line, and what GitHub makes a link of.
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>|~&#$@!]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -28,9 +29,9 @@ def report_markdown(account: JobAccount, commands: Commands) -> str:
     share = f" ({turned_away / requests:.2%})" if requests else ""
     about = (
         f"{_text(facts.input)} to {_text(facts.host or 'no server yet')}, begun "
-        f"{moment(facts.created)}, generation {facts.generation}, {account.state}. "
-        f"{len(account.runs):,} runs took {duration(seconds)} and {requests:,} requests, "
-        f"{turned_away:,} of them throttled{share}."
+        f"{moment(facts.created)}, generation {facts.generation}, {_text(state(account))}. "
+        f"{counted(len(account.runs), 'run')} took {duration(seconds)} and "
+        f"{counted(requests, 'request')}, {turned_away:,} of them throttled{share}."
     )
     parts = [
         f"# Bulk job {_text(account.name)}",

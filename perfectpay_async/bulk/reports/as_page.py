@@ -7,13 +7,14 @@ from html import escape
 from typing import Final, NamedTuple
 
 from perfectpay_async._version import __version__
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobAccount
 
 from . import charts
 from .course import Stretch, stretches, throttled
 from .steps import Commands, Step, next_steps
 from .style import STYLE
-from .words import duration, headline, how_ended, lower_bound, moment, number, printable
+from .words import duration, headline, how_ended, lower_bound, moment, number, printable, state
 
 _WIDTHS: Final = (("wide", 880.0), ("narrow", 360.0))
 _HATCH: Final = (
@@ -190,7 +191,9 @@ def _groups(account: JobAccount) -> str:
     ]
     told = sum(group.rows for group in account.groups)
     rest = account.problem_count - told
-    more = f'<p class="note">And {rest:,} rows more, of rarer kinds.</p>' if rest > 0 else ""
+    more = (
+        f'<p class="note">And {counted(rest, "row")} more, of rarer kinds.</p>' if rest > 0 else ""
+    )
     return _table(columns, lines) + more
 
 
@@ -232,7 +235,7 @@ def _facts(account: JobAccount) -> str:
         ("rows", number(account.rows)),
         ("generation", str(facts.generation)),
         ("shard", facts.shard),
-        ("state", account.state),
+        ("state", state(account)),
         ("written by", f"perfectpay_async {__version__}"),
     ]
     shown = "".join(f"<dt>{name}</dt><dd>{_text(text)}</dd>" for name, text in known if text)

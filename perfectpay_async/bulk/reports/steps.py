@@ -83,15 +83,18 @@ def next_steps(account: JobAccount, commands: Commands) -> list[Step]:
         Verdict.UNKNOWN: ("run them again: the values are absolute", commands.retry_failed),
         Verdict.INVALID: (_MEND, commands.dead_letter),
     }
-    steps = [
-        Step(verdict.value, rows, _MEANINGS[verdict], *(todo.get(verdict, ()) if rows else ()))
-        for verdict, rows in account.counts.items()
-    ]
     going_on = ("go on with the job", commands.resume)
     if account.running:
         going_on = ("wait: the job is running", "")
     elif not commands.resume:
         going_on = ("go on with the job: give it the same rows again", "")
+    if account.superseded_by is not None:
+        going_on = (f"nothing: the newer job {account.superseded_by} has replaced this one", "")
+        todo = dict.fromkeys(todo, going_on)
+    steps = [
+        Step(verdict.value, rows, _MEANINGS[verdict], *(todo.get(verdict, ()) if rows else ()))
+        for verdict, rows in account.counts.items()
+    ]
     steps.append(
         Step(
             "remaining",

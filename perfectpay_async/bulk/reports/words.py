@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.jobs import JobAccount, RunRecord
 from perfectpay_async.bulk.report import Verdict
 
@@ -36,7 +37,10 @@ def headline(account: JobAccount) -> Headline:
     rows = account.rows
     bad = ""
     if account.problem_count:
-        bad = f"{account.problem_count:,} of {account.finished:,} rows that have ended are not ok"
+        have = agreeing(account.finished, "has", "have")
+        be = agreeing(account.problem_count, "is", "are")
+        ended = f"{counted(account.finished, 'row')} that {have} ended"
+        bad = f"{account.problem_count:,} of {ended} {be} not ok"
     if account.running:
         ended = "the job is running" + ("" if rows is None else f" and {_left(account)}")
         return Headline(False, f"Not all rows were applied yet: {_joined(ended, bad)}")
@@ -45,11 +49,20 @@ def headline(account: JobAccount) -> Headline:
     if account.problem_count:
         unknown = account.counts[Verdict.UNKNOWN]
         wrong = account.problem_count - unknown
-        not_applied = f"{wrong:,} of {rows:,} were not" if wrong else ""
+        not_applied = f"{wrong:,} of {rows:,} {agreeing(wrong, 'was', 'were')} not" if wrong else ""
         of = "" if wrong else f" of {rows:,}"
         not_known = f"of {unknown:,}{of} it is not known" if unknown else ""
         return Headline(False, f"Not all rows were applied: {_joined(not_applied, not_known)}")
     return Headline(True, _all_done(account))
+
+
+def state(account: JobAccount) -> str:
+    """Return the state of a job, and which newer one has replaced it."""
+    newer = account.superseded_by
+    if newer is None:
+        return account.state
+    before = "" if account.state == "superseded" else f"{account.state}, "
+    return f"{before}superseded by {newer}"
 
 
 def how_ended(account: JobAccount, run: RunRecord) -> str:
@@ -101,19 +114,22 @@ def printable(text: str) -> str:
 
 def _left(account: JobAccount) -> str:
     if account.remaining is None:
-        return f"{account.finished:,} have ended, and the input was not read to its end"
-    return f"{account.remaining:,} of {account.rows:,} have not ended"
+        have = agreeing(account.finished, "has", "have")
+        return f"{account.finished:,} {have} ended, and the input was not read to its end"
+    have = agreeing(account.remaining, "has", "have")
+    return f"{account.remaining:,} of {account.rows:,} {have} not ended"
 
 
 def _all_done(account: JobAccount) -> str:
     skipped, rows = account.counts[Verdict.SKIPPED], account.rows
     if not rows:
         return "The input has no rows"
+    every = agreeing(rows, "The only row was", f"All {rows:,} rows were")
     if skipped == rows:
-        return f"All {rows:,} rows were left out on purpose"
+        return f"{every} left out on purpose"
     if skipped:
         return f"All rows were applied, but for {skipped:,} of {rows:,} left out on purpose"
-    return f"All {rows:,} rows were applied"
+    return f"{every} applied"
 
 
 def _joined(*parts: str) -> str:

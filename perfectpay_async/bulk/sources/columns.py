@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from perfectpay_async.bulk.rows import COLUMNS, BadRow, ExpiryRow, Row
 from perfectpay_async.entities import CardExpiry, check_payment_method_id
 from perfectpay_async.errors import ConfigurationError, InvalidRequestError
 
-from .card_numbers import is_card_number
+from .card_numbers import text_holds_card_number
 
 _ID, _MONTH, _YEAR = COLUMNS
 _EXPIRY: Final = "expiry"
@@ -25,6 +26,10 @@ _RULES: Final = {
     "month": "exp_month must be 1 to 12",
     "year": "exp_year must be 2000 to 2099, or its last two digits",
 }
+# So much of a bad row is shown, to be mended. A CVC in the wrong column has three digits or more.
+_MONTH_LIKE: Final = re.compile(r"\d{1,2}", re.ASCII).fullmatch
+_YEAR_LIKE: Final = re.compile(r"(?:19|20|21)?\d\d", re.ASCII).fullmatch
+_EXPIRY_LIKE: Final = re.compile(r"(\d{1,2}) ?[/-] ?((?:19|20|21)?\d\d)", re.ASCII).fullmatch
 
 
 class ColumnProblem(Exception):  # noqa: N818 - it never leaves `sources`
@@ -47,9 +52,11 @@ class Layout:
 
     def row(self, number: int, cells: Sequence[Any]) -> Row:
         """Return the row that the cells say."""
+        good_id: str | None = None
         try:
             payment_method_id = cells[self.id_at]
             check_payment_method_id(payment_method_id)
+            good_id = payment_method_id
             if self.year_at is None:
                 expiry = CardExpiry.parse(cells[self.month_at])
             else:
@@ -57,7 +64,16 @@ class Layout:
             return ExpiryRow(number, payment_method_id, expiry)
         except InvalidRequestError as error:
             rule = None if self.year_at is None else _RULES.get(error.field or "")
-            return BadRow(number, rule or error.message)
+            return BadRow(number, rule or error.message, good_id, *self._shown_expiry(cells))
+
+    def _shown_expiry(self, cells: Sequence[Any]) -> tuple[str | None, str | None]:
+        """Return month and year of a bad row, in as far as they can be nothing else."""
+        month = _text(cells[self.month_at])
+        if self.year_at is not None:
+            year = _text(cells[self.year_at])
+            return month if _MONTH_LIKE(month) else None, year if _YEAR_LIKE(year) else None
+        parts = _EXPIRY_LIKE(month)
+        return (parts[1], parts[2]) if parts else (None, None)
 
 
 @frozen
@@ -87,7 +103,7 @@ class Columns:
         given = [*self.names.values(), *([] if self.expiry is None else [self.expiry])]
         if not all(map(normalised, given)):
             raise ConfigurationError("the name of a column must not be empty")
-        if any(map(is_card_number, given)):
+        if any(map(text_holds_card_number, given)):
             raise ConfigurationError("the name of a column must not be a card number")
 
     @property
@@ -134,6 +150,10 @@ class Columns:
 def normalised(name: str) -> str:
     """Return the name of a column as names are compared."""
     return "_".join(name.lower().replace("-", " ").split())
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _has(header: Sequence[str], column: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from perfectpay_async.bulk.rows import BadRow, InputRefused, Row
 
-from .card_numbers import card_number_refused, is_card_number
+from .card_numbers import card_number_refused, text_holds_card_number
 from .columns import ColumnProblem, Columns, Layout, normalised
 from .lines import Lines
 
@@ -32,7 +32,7 @@ def read_csv(source: str | PathLike[str] | TextIO) -> Iterator[Row]:
 
     Raises:
         InputRefused: The header lacks a column, quotes are out of place, a row is longer than
-            65,536 characters, or a cell of any column looks like a card number.
+            65,536 characters, or a cell of any column has a card number in it.
         OSError: The file cannot be read.
     """
     if not isinstance(source, str | PathLike):
@@ -99,7 +99,9 @@ class CsvRows:
                 )
             if cells is None:
                 return
-            column = next((at for at, cell in enumerate(cells) if is_card_number(cell)), None)
+            column = next(
+                (at for at, cell in enumerate(cells) if text_holds_card_number(cell)), None
+            )
             if column is not None:
                 del cells  # this frame is about to enter a traceback
                 name = self._header[column] if column < len(self._header) else ""

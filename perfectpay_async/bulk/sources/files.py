@@ -59,7 +59,7 @@ def read_rows(
         An iterator over the rows in the order of the file. Their numbers are those of their lines,
         in a Parquet file their positions from 1. Besides `OSError` it raises `InputRefused` where
         the input as a whole cannot be trusted: a column is missing, the file is damaged, a row is
-        longer than 65,536 characters, or a cell of any column looks like a card number.
+        longer than 65,536 characters, or a cell of any column has a card number in it.
 
     Raises:
         ConfigurationError: An argument is wrong, or the file is Parquet and pyarrow is missing.

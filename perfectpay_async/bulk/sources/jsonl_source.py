@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn, TextIO
 
 from perfectpay_async.bulk.rows import BadRow, InputRefused, Row
 
-from .card_numbers import card_number_refused, holds_card_number, is_card_number
+from .card_numbers import card_number_refused, holds_card_number, text_holds_card_number
 from .columns import ColumnProblem, Columns, Layout, normalised
 from .lines import Lines
 
@@ -74,7 +74,7 @@ class JsonlRows:
 
 
 def _has_card_number(name: str, value: Any) -> bool:
-    return is_card_number(name) or holds_card_number(value)
+    return text_holds_card_number(name) or holds_card_number(value)
 
 
 class _Members(list[tuple[str, Any]]):

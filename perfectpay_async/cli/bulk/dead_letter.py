@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import closing, nullcontext
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
 import click
 
 from perfectpay_async.bulk import ExpiryRow, RowResult, Verdict
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.jobs import JobFacts, JobStore
 from perfectpay_async.bulk.jobs.journal import Journal
 from perfectpay_async.bulk.report import NO_PROBLEM
@@ -66,8 +67,9 @@ def dead_letter(
 
     The output has the columns of an input, and more: mend it, and give it to `perfectpay bulk run`.
     A row is left out when a later row of the input is for the same card: to run it now could set
-    the card back. Months and years come from the job's input, because no journal holds them; a row
-    that could not be read has none. In CSV, a cell that a spreadsheet would take for a formula gets
+    the card back. Months and years come from the job's input, because no journal holds them. Of a
+    row that breaks a rule there is what can be shown safely; its line in the input has the rest. In
+    CSV, a cell that a spreadsheet would take for a formula gets
     a ' in front.
 
     Exit codes: 0 written, 2 wrong usage, 3 the input cannot be read, 6 it is not that of the job,
@@ -86,9 +88,10 @@ def dead_letter(
             left = not_replaced(problems, replaced)
             write = _write_csv if form == "csv" else _write_jsonl
             count = write(stream, _records(source.rows(), left, facts.unit))
-    click.echo(f"{count:,} rows", err=True)
+    click.echo(counted(count, "row"), err=True)
     if left_out := problems.count - count:
-        click.echo(f"{left_out:,} more are left out: a later row is for their card", err=True)
+        be = agreeing(left_out, "is", "are")
+        click.echo(f"{left_out:,} more {be} left out: a later row is for the same card", err=True)
     return ExitCode.DONE
 
 
@@ -105,11 +108,14 @@ class _Counted(Iterator[tuple[int, RowResult]]):
         return problem
 
 
-def _opened(output: Path | None) -> closing[TextIO] | nullcontext[TextIO]:
+@contextmanager
+def _opened(output: Path | None) -> Generator[TextIO]:
     if output is None:
-        return nullcontext(sys.stdout)
+        yield sys.stdout
+        return
     try:
-        return closing(output.open("x", encoding="utf-8", newline=""))
+        with output.open("x", encoding="utf-8", newline="") as stream:
+            yield stream
     except OSError as error:
         raise click.UsageError(f"--output {output}: {error.strerror}") from error
 
@@ -124,11 +130,11 @@ def _records(
         while position < wanted:
             row = next(rows)
             position += 1
-        expiry = row.expiry if isinstance(row, ExpiryRow) else None
+        month, year = _expiry_of(row)
         yield {
             "payment_method_id": result.payment_method_id,
-            "exp_month": expiry.wire_month if expiry else None,
-            "exp_year": expiry.wire_year if expiry else None,
+            "exp_month": month,
+            "exp_year": year,
             unit: result.number,
             "class": result.verdict.value,
             "status": result.status,
@@ -137,6 +143,12 @@ def _records(
             "attempts": result.attempts,
             "message": result.message,
         }
+
+
+def _expiry_of(row: Row | None) -> tuple[str | None, str | None]:
+    if isinstance(row, ExpiryRow):
+        return row.expiry.wire_month, row.expiry.wire_year
+    return (None, None) if row is None else (row.exp_month, row.exp_year)
 
 
 def _write_csv(stream: TextIO, records: Iterator[dict[str, object]]) -> int:

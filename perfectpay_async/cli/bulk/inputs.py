@@ -17,9 +17,10 @@ from typing import BinaryIO, Final, cast
 import click
 from attrs import frozen
 
+from perfectpay_async.bulk.counted import agreeing
 from perfectpay_async.bulk.inspection import Inspection, inspect_rows
 from perfectpay_async.bulk.jobs import JobFacts
-from perfectpay_async.bulk.rows import COLUMNS, Row
+from perfectpay_async.bulk.rows import COLUMNS, InputRefused, Row
 from perfectpay_async.bulk.sources import Format, format_of, read_rows
 from perfectpay_async.bulk.sources.columns import Columns
 from perfectpay_async.cli.exits import InputNotTaken
@@ -69,27 +70,26 @@ class Input:
         """Read it to its end and return what is in it.
 
         Raises:
-            InputRefused: It cannot be trusted.
-            InputNotTaken: It cannot be read.
+            InputRefused: It cannot be trusted, or not be read.
         """
         # The day is the one by which the client refuses an expiry.
         today = datetime.now(UTC).date()
-        try:
-            inspection = inspect_rows(
-                self.rows(), today=today, look_for_duplicates=look_for_duplicates
-            )
-        except OSError as error:
-            raise InputNotTaken(f"the file cannot be read: {error.strerror}") from error
+        inspection = inspect_rows(self.rows(), today=today, look_for_duplicates=look_for_duplicates)
         self._check_stamp()
         return inspection
 
     def facts(self) -> JobFacts:
-        """Return what identifies a job on this input; the rows are not counted."""
-        self._stream.seek(0)
+        """Return what identifies a job on this input; the rows are not counted.
+
+        Raises:
+            InputRefused: It cannot be read.
+        """
         size, _ = self._stamp
         digest = hashlib.sha256()
-        while piece := self._stream.read(_PIECE):
-            digest.update(piece)
+        with _reading():
+            self._stream.seek(0)
+            while piece := self._stream.read(_PIECE):
+                digest.update(piece)
         file = self._source.file
         return JobFacts(
             input="stdin" if file == STDIN else os.path.basename(file),  # noqa: PTH119 - a str
@@ -100,7 +100,7 @@ class Input:
         )
 
     def rows(self, source: Source | None = None) -> Iterator[Row]:
-        """Return the rows, from the first one on.
+        """Return the rows, from the first one on; where they cannot be read is an `InputRefused`.
 
         Args:
             source: What is in it, when that is not what was said first.
@@ -114,11 +114,13 @@ class Input:
         source = source or self._source
         columns = source.columns
         try:
-            return read_rows(
-                self._stream,
-                format=source.format,
-                columns=columns.names,
-                expiry_column=columns.expiry,
+            return _read(
+                read_rows(
+                    self._stream,
+                    format=source.format,
+                    columns=columns.names,
+                    expiry_column=columns.expiry,
+                )
             )
         except ConfigurationError as error:  # pyarrow is missing
             raise click.UsageError(error.message) from error
@@ -144,7 +146,8 @@ def open_input(source: Source) -> Generator[Input]:
     the context or the process ends, however it ends.
 
     Raises:
-        InputNotTaken: It cannot be opened, or there is no room for a copy.
+        InputRefused: It cannot be opened.
+        InputNotTaken: There is no room for a copy.
     """
     with _opened(source.file) as stream:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -220,7 +223,8 @@ def duplicates_refused(inspection: Inspection, source: Source) -> str | None:
         return None
     first, unit = found.first[0], source.unit
     return (
-        f"{found.count:,} of {inspection.rows:,} rows repeat the card of an earlier one, first "
+        f"{found.count:,} of {inspection.rows:,} rows "
+        f"{agreeing(found.count, 'repeats', 'repeat')} the card of an earlier one, first "
         f"{unit} {first.number} that of {unit} {first.earlier}; leave "
         "one row for each card, or say --on-duplicate allow to send them in their order"
     )
@@ -233,12 +237,23 @@ def _opened(file: str) -> Generator[BinaryIO]:
             raise InputNotTaken("standard input is closed")
         yield sys.stdin.buffer
         return
-    try:
+    with _reading():
         stream = open(file, "rb")  # noqa: PTH123, SIM115 - closed below
-    except OSError as error:
-        raise InputNotTaken(f"the file cannot be read: {error.strerror}") from error
     with stream:
         yield stream
+
+
+@contextmanager
+def _reading() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputRefused(f"the file cannot be read: {error.strerror}") from error
+
+
+def _read(rows: Iterator[Row]) -> Iterator[Row]:
+    with _reading():
+        yield from rows
 
 
 def parse_names(

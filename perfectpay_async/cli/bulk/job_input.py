@@ -73,7 +73,7 @@ def open_job_input(facts: JobFacts, file: str | None) -> Generator[JobInput]:
     Raises:
         UsageError: It is not said where it is.
         JobRefused: It is not the same as it was.
-        InputNotTaken: It cannot be read.
+        InputRefused: It cannot be read.
     """
     place = file or facts.path
     if not place:

@@ -12,6 +12,7 @@ from attrs import frozen
 from yarl import URL
 
 from perfectpay_async.bulk import RunOptions, SafetyStops
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.settings import ATTEMPTS, CONCURRENCY, DEADLINE, RATE
 from perfectpay_async.cli.confirming import check_terminal, confirm_host
 from perfectpay_async.cli.connect import bulk_client, find_address, is_sandbox, key_from_environment
@@ -234,4 +235,4 @@ def confirm(target: Target, cards: int) -> None:
     Raises:
         UsageError: It was not confirmed.
     """
-    confirm_host(target.address.host, f"changes {cards:,} cards")
+    confirm_host(target.address.host, f"changes {counted(cards, 'card')}")

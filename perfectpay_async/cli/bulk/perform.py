@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import click
 
 from perfectpay_async.bulk import BulkJob, JobFacts, RunOptions, Shard, Verdict
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.rows import Row
 from perfectpay_async.bulk.sources.columns import Columns
@@ -94,10 +95,12 @@ def source_of(facts: JobFacts, file: str) -> Source:
 def _tell_what_next(ending: Ending, job: BulkJob, store: JobStore, file: str) -> None:
     report = ending.report
     if report.remaining != 0:
-        left = "Some" if report.remaining is None else f"{report.remaining:,}"
+        left = "Some rows have"
+        if (many := report.remaining) is not None:
+            left = f"{counted(many, 'row')} {agreeing(many, 'has', 'have')}"
         parts = ["run", file, "--resume", "--base-url", job.facts.host]
         parts += ["--shard", job.facts.shard] if job.facts.shard else []
-        click.echo(f"{left} rows have not ended. Go on with: {_command(store, *parts)}", err=True)
+        click.echo(f"{left} not ended. Go on with: {_command(store, *parts)}", err=True)
     elif report.exhausted or report.unknown:
         command = _command(store, "retry-failed", job.path.stem)
         click.echo(f"Try what may succeed now again with: {command}", err=True)

@@ -12,6 +12,7 @@ import attrs
 import click
 from rich.console import Console
 
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.inspection import Inspection
 from perfectpay_async.bulk.settings import RATE
 from perfectpay_async.cli.consoles import stderr_console, stdout_console
@@ -75,7 +76,7 @@ def plan(*, source: Source, rate: float, as_json: bool) -> int:
 
 def _print_plan(console: Console, inspection: Inspection, rate: float) -> None:
     duration = _duration(inspection.good / rate)
-    console.print(f"{inspection.rows:,} rows, about {duration} at {rate:,g} requests/s")
+    console.print(f"{counted(inspection.rows, 'row')}, about {duration} at {rate:,g} requests/s")
     for name, count, style in (
         ("to send", inspection.good, "green"),
         ("bad", inspection.bad, "red"),
@@ -110,7 +111,10 @@ def _plan_json(inspection: Inspection, source: Source, rate: float, refused: str
             "refused": refused,
             "rate": rate,
             "seconds": round(inspection.good / rate, 1),
-            "problems": [attrs.asdict(problem) for problem in inspection.problems],
+            "problems": [
+                {"number": problem.number, "reason": problem.reason}
+                for problem in inspection.problems
+            ],
             "duplicate_rows": [attrs.asdict(row) for row in found.first] if found else [],
         }
     )
@@ -127,4 +131,4 @@ def _duration(seconds: float) -> str:
         return f"{seconds / _MINUTE:.0f} min"
     if seconds < _DAY:
         return f"{seconds // _HOUR:.0f} h {seconds % _HOUR // _MINUTE:.0f} min"
-    return f"{seconds // _DAY:.0f} days {seconds % _DAY // _HOUR:.0f} h"
+    return f"{counted(int(seconds // _DAY), 'day')} {seconds % _DAY // _HOUR:.0f} h"

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from perfectpay_async.bulk import JobAccount, read_account
+from perfectpay_async.bulk import JobAccount
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.reports import Commands, report_json, report_markdown, report_page
 from perfectpay_async.cli.exits import ExitCode
@@ -43,7 +43,7 @@ def report(*, job: str, form: str | None, output: Path | None, store: JobStore) 
 
     Exit codes: 0 written, 2 wrong usage, 7 there is no such job, or its journal cannot be read.
     """
-    account = read_account(store.path(job))
+    account = store.account(job)
     suffix = "" if output is None else output.suffix.lower()
     written = _written(account, form or _SUFFIXES.get(suffix, _MARKDOWN), store).encode()
     if output is None:

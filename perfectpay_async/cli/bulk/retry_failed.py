@@ -6,6 +6,7 @@ import click
 from yarl import URL
 
 from perfectpay_async.bulk import JobRefused, RunOptions, Verdict
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.jobs.job import RETRIED
 
@@ -55,9 +56,10 @@ def retry_failed(
     """
     with store.open(store.path(job)) as opened:
         if rest := opened.facts.rows - sum(opened.counts.values()):
+            have = agreeing(rest, "has", "have")
             raise JobRefused(
-                f"{rest:,} rows of the job {job} have not ended; go on with it first, with "
-                "'perfectpay bulk run FILE --resume'"
+                f"{counted(rest, 'row')} of the job {job} {have} not ended; go on with it first, "
+                "with 'perfectpay bulk run FILE --resume'"
             )
         target = Target(URL(opened.facts.host), pace)
         client = target.client()
@@ -67,10 +69,12 @@ def retry_failed(
             with source.replaced_rows() as replaced:
                 found = not_replaced(opened.problems(wanted), replaced)
                 positions = [position for position, _ in found]
+            many = len(positions)
             if ask:
-                confirm(target, len(positions))
+                confirm(target, many)
             opened.reopen(positions, store.next_generation(opened.facts))
-            click.echo(f"{len(positions):,} rows of the job {job} are tried again.", err=True)
+            again = f"{counted(many, 'row')} of the job {job} {agreeing(many, 'is', 'are')}"
+            click.echo(f"{again} tried again.", err=True)
             return perform(
                 client,
                 source.rows(),

@@ -11,6 +11,7 @@ import click
 from yarl import URL
 
 from perfectpay_async.bulk import BulkJob, JobFacts, JobRefused, RunOptions, Shard
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.inspection import Inspection
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.sources import format_of
@@ -155,9 +156,9 @@ def _inspect(opened: Input, source: Source) -> Inspection:
     if refused := duplicates_refused(inspection, source):
         raise InputNotTaken(refused)
     if bad := inspection.rows - inspection.good:
-        click.echo(
-            f"{bad:,} of {inspection.rows:,} rows break a rule and will not be sent.", err=True
-        )
+        of = f"{bad:,} of {counted(inspection.rows, 'row')}"
+        rule = agreeing(bad, "breaks a rule", "break a rule")
+        click.echo(f"{of} {rule} and will not be sent.", err=True)
     return inspection
 
 
@@ -182,8 +183,8 @@ def _resumed(store: JobStore, source: Source, facts: JobFacts) -> BulkJob | None
             return None
         raise JobRefused(
             f"the input has been changed since the job {newest.name} was begun, of which "
-            f"{newest.finished:,} rows have ended; bring the old content back, or say --supersede "
-            "without --resume to give that job up and begin anew"
+            f"{counted(newest.finished, 'row')} ended; bring the old content back, or say "
+            "--supersede without --resume to give that job up and begin anew"
         )
     if newest.facts.shard != facts.shard:
         raise JobRefused(
@@ -231,5 +232,5 @@ def _tell(
     else:
         of_job = "" if name is None else f" of the job {name}"
         of_shard = f", those of {facts.part} alone" if facts.shard else ""
-        click.echo(f"{cards:,} rows{of_job} would be sent to {target.address}{of_shard}")
+        click.echo(f"{counted(cards, 'row')}{of_job} would be sent to {target.address}{of_shard}")
     return ExitCode.DONE

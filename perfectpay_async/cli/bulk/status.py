@@ -10,9 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from perfectpay_async.bulk import JobAccount, Verdict, read_account
+from perfectpay_async.bulk import JobAccount, Verdict
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobStore
-from perfectpay_async.bulk.reports import headline, lower_bound, moment, number, printable, summary
+from perfectpay_async.bulk.reports import (
+    headline,
+    lower_bound,
+    moment,
+    number,
+    printable,
+    state,
+    summary,
+)
 from perfectpay_async.bulk.reports.as_json import SCHEMA
 from perfectpay_async.cli.consoles import stdout_console
 from perfectpay_async.cli.exits import ExitCode
@@ -35,13 +44,13 @@ def status(*, job: str | None, as_json: bool, store: JobStore) -> int:
     if job is None:
         for wrong in store.unreadable():
             click.echo(f"Left out: {wrong}", err=True)
-        accounts = [read_account(entry.path) for entry in store.jobs()]
+        accounts = store.accounts()
         if as_json:
             click.echo(json.dumps({"schema": SCHEMA, "jobs": [summary(each) for each in accounts]}))
         else:
             _print_list(stdout_console(), accounts, store)
         return ExitCode.DONE
-    account = read_account(store.path(job))
+    account = store.account(job)
     if as_json:
         click.echo(json.dumps({"schema": SCHEMA, **summary(account)}))
     else:
@@ -59,7 +68,7 @@ def _print_list(console: Console, accounts: list[JobAccount], store: JobStore) -
     for account in accounts:
         table.add_row(
             account.name,
-            account.state,
+            state(account),
             moment(account.facts.created),
             escape(printable(account.facts.input)),
             account.facts.host,
@@ -76,12 +85,13 @@ def _print_list(console: Console, accounts: list[JobAccount], store: JobStore) -
 def _print_one(console: Console, account: JobAccount) -> None:
     facts = account.facts
     console.print(
-        f"{account.name}: {account.state}, {printable(facts.input)} to {facts.host}", markup=False
+        f"{account.name}: {state(account)}, {printable(facts.input)} to {facts.host}", markup=False
     )
     console.print(f"{headline(account).text}.")
     console.print(
-        f"begun {moment(facts.created)}, generation {facts.generation}, {len(account.runs)} runs, "
-        f"{account.requests:,} requests in {account.seconds:,.0f} s"
+        f"begun {moment(facts.created)}, generation {facts.generation}, "
+        f"{counted(len(account.runs), 'run')}, {counted(account.requests, 'request')} "
+        f"in {account.seconds:,.0f} s"
     )
     if note := lower_bound(account):
         console.print(note)

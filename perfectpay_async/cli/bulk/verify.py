@@ -15,11 +15,13 @@ from yarl import URL
 
 from perfectpay_async.bulk import ExpiryRow, Finding, Verdict, VerifyReport
 from perfectpay_async.bulk.chunks import CHUNK_ROWS
+from perfectpay_async.bulk.counted import counted
 from perfectpay_async.bulk.jobs import JobFacts, JobStore
 from perfectpay_async.bulk.jobs.journal import Journal
 from perfectpay_async.bulk.rows import Row
 from perfectpay_async.cli.consoles import stderr_console, stdout_console
 from perfectpay_async.cli.exits import ExitCode
+from perfectpay_async.cli.naming import renamed
 from perfectpay_async.client import PerfectPay
 from perfectpay_async.errors import AuthenticationError, PermissionDenied
 
@@ -107,7 +109,7 @@ def _applied(
 
 
 def _print(console: Console, report: VerifyReport) -> None:
-    console.print(f"{report.checked:,} cards looked at")
+    console.print(f"{counted(report.checked, 'card')} looked at")
     for finding, count in report.counts.items():
         good = finding is Finding.HOLDS
         style = "green" if good else "red"
@@ -124,7 +126,7 @@ def _print_problems(console: Console, report: VerifyReport, unit: str) -> None:
     if bad > _SHOWN:
         console.print(f"... and {bad - _SHOWN:,} more")
     if report.stopped_by is not None:
-        console.print(f"Stopped: {report.stopped_by}", markup=False, style="red")
+        console.print(f"Stopped: {renamed(report.stopped_by)}", markup=False, style="red")
 
 
 def _json(report: VerifyReport) -> dict[str, object]:

@@ -14,6 +14,7 @@ from perfectpay_async.bulk import (
     Tally,
     Verdict,
 )
+from perfectpay_async.bulk.counted import agreeing, counted
 from perfectpay_async.bulk.jobs import JobStore
 from perfectpay_async.bulk.jobs.store import SUFFIX
 from perfectpay_async.bulk.reports import UNCOUNTED
@@ -134,9 +135,9 @@ def submit(
         )
     )
     if bad := plan.inspection.rows - plan.inspection.good:
-        click.echo(
-            f"{bad:,} of {plan.inspection.rows:,} rows break a rule and will not be sent.", err=True
-        )
+        of = f"{bad:,} of {counted(plan.inspection.rows, 'row')}"
+        rule = agreeing(bad, "breaks a rule", "break a rule")
+        click.echo(f"{of} {rule} and will not be sent.", err=True)
     if ask:
         confirm(target, plan.inspection.good)
     view = _View(store, as_json=as_json, quiet=quiet)
@@ -189,7 +190,7 @@ async def _reconcile(name: str, broker: str, view: _View) -> int:
 async def _see_through(
     ledger: Ledger, queue: RabbitQueue, job: FleetJob, view: _View, *, reopen: bool = False
 ) -> int:
-    click.echo(f"The job is {job.number}, with {job.facts.rows:,} rows", err=True)
+    click.echo(f"The job is {job.number}, with {counted(job.facts.rows, 'row')}", err=True)
     if not await queue.workers() and not (await ledger.progress(job.facts.id)).ended:
         click.echo(
             "No worker is listening yet; start one, with the same variables and the key: "
@@ -234,14 +235,15 @@ async def _tell(
         click.echo(UNCOUNTED.format("worker"), err=True)
     if progress.dead:
         click.echo(
-            f"{progress.dead:,} chunks were given up, because their workers died again and again; "
+            f"{counted(progress.dead, 'chunk')} {agreeing(progress.dead, 'was', 'were')} given up, "
+            "because the workers died again and again; "
             f"'perfectpay fleet status {job.number}' says which",
             err=True,
         )
     if report.remaining:
         click.echo(
-            f"{report.remaining:,} rows have not ended. Go on with: perfectpay fleet reconcile "
-            f"{job.number}",
+            f"{counted(report.remaining, 'row')} {agreeing(report.remaining, 'has', 'have')} "
+            f"not ended. Go on with: perfectpay fleet reconcile {job.number}",
             err=True,
         )
     if written and report.problem_count:

@@ -147,6 +147,24 @@ class TestListing:
 
 
 class TestGenerations:
+    def test_an_account_names_the_newest_job_that_has_replaced_its_own(self, make, store):
+        make(ended=ROWS)
+        make(new(FACTS), ended=4)
+        make(new(FACTS), supersede=True)
+        make(new(FACTS, path="", sha256="c"))
+
+        assert {account.name: account.superseded_by for account in store.accounts()} == {
+            "march-cards-1": "march-cards-3",
+            "march-cards-2": "march-cards-3",
+            "march-cards-3": None,
+            "march-cards-4": None,
+        }
+        assert store.account("march-cards-1").state == "finished"
+        assert store.account("march-cards-2").state == "superseded"
+        assert store.account("march-cards-3").state == "unfinished"
+        with pytest.raises(JournalError, match="there is no job gone"):
+            store.account("gone")
+
     def test_each_job_on_an_input_has_a_higher_one(self, make, store):
         make(ended=ROWS)
         make(new(FACTS), ended=ROWS)

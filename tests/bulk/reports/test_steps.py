@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import shlex
 
+import attrs
+
 from perfectpay_async.bulk import Verdict
 from perfectpay_async.bulk.reports import Commands, next_steps
 
@@ -51,6 +53,17 @@ def test_a_running_job_is_waited_for(account):
     step = steps(account(running=True, path="/in/march.csv"))["remaining"]
 
     assert (step.do, step.command) == ("wait: the job is running", "")
+
+
+def test_nothing_goes_on_with_a_job_that_was_superseded(account):
+    job = attrs.evolve(account(ok=1, rejected=2, path="/in/march.csv"), superseded_by="march-2")
+
+    told = steps(job)
+    nothing = ("nothing: the newer job march-2 has replaced this one", "")
+    assert {name: (step.do, step.command) for name, step in told.items() if step.do} == {
+        "rejected": nothing,
+        "remaining": nothing,
+    }
 
 
 def test_rows_that_are_not_known(account):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from perfectpay_async.bulk.reports import (
     printable,
     report_markdown,
     report_page,
+    state,
 )
 
 
@@ -28,6 +30,8 @@ from perfectpay_async.bulk.reports import (
         ({"ok": 100}, "All 100 rows were applied"),
         ({"rows": 0}, "The input has no rows"),
         ({"skipped": 100}, "All 100 rows were left out on purpose"),
+        ({"rows": 1, "ok": 1}, "The only row was applied"),
+        ({"rows": 1, "skipped": 1}, "The only row was left out on purpose"),
         (
             {"ok": 60, "skipped": 40},
             "All rows were applied, but for 40 of 100 left out on purpose",
@@ -47,6 +51,13 @@ def test_the_headline_of_a_job_with_nothing_left_to_do(account, counts, text):
             {"ok": 90, "rejected": 6, "unknown": 4},
             "6 of 100 were not, and of 4 it is not known",
         ),
+        ({"ok": 99, "rejected": 1}, "1 of 100 was not"),
+        ({"ok": 99}, "1 of 100 has not ended"),
+        (
+            {"rows": 3, "rejected": 1},
+            "2 of 3 have not ended, and 1 of 1 row that has ended is not ok",
+        ),
+        ({"rows": -1, "ok": 1}, "1 has ended, and the input was not read to its end"),
         ({}, "100 of 100 have not ended"),
         ({"ok": 40}, "60 of 100 have not ended"),
         (
@@ -70,6 +81,13 @@ def test_of_one_that_is_running(account):
     assert headline(account(rows=-1, ok=40, running=True)).text == (
         "Not all rows were applied yet: the job is running"
     )
+
+
+def test_the_state_names_the_job_that_has_replaced_it(account):
+    newer = {"superseded_by": "march-2"}
+    assert state(account(ok=40)) == "unfinished"
+    assert state(attrs.evolve(account(ok=40), **newer)) == "superseded by march-2"
+    assert state(attrs.evolve(account(ok=100), **newer)) == "finished, superseded by march-2"
 
 
 def test_how_runs_ended(account):

@@ -4,13 +4,15 @@ import csv
 import importlib
 import io
 import json
+import re
 import shlex
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from perfectpay_async.bulk import InputRefused
+from perfectpay_async import CardExpiry
+from perfectpay_async.bulk import ExpiryRow, InputRefused
 from perfectpay_async.bulk.duplicates import DuplicateFinder
 from perfectpay_async.bulk.jobs import read_account
 from perfectpay_async.cli.bulk import job_input
@@ -90,6 +92,8 @@ class TestAfterwards:
         }
         assert rows[2]["payment_method_id"] == "'=pm_formula"
         assert rows[3]["message"] == "exp_month must be 1 to 12"
+        bad = [rows[3][name] for name in ("payment_method_id", "exp_month", "exp_year")]
+        assert bad == ["pm_bad", "13", "31"]
 
         output = tmp_path / "again.jsonl"
         arguments = ["--class", "unknown", "--format", "jsonl", "--output", output]
@@ -107,7 +111,7 @@ class TestAfterwards:
 
         shown = capsys.readouterr()
         account = json.loads(shown.out)
-        assert "1 rows of the job cards-1 are tried again" in shown.err
+        assert "1 row of the job cards-1 is tried again" in shown.err
         assert (account["ok"], account["unknown"], account["rejected"]) == (6, 0, 2)
         (repeat,) = updates(sandbox)[before:]
         assert repeat.payment_method_id == lost
@@ -169,7 +173,7 @@ class TestAfterwards:
 
         output = tmp_path / "again.csv"
         assert bulk("dead-letter", "cards-1", "--output", output) == 0
-        assert "2 more are left out: a later row is for their card" in capsys.readouterr().err
+        assert "2 more are left out: a later row is for the same card" in capsys.readouterr().err
         assert bulk("run", output) == 0
 
         assert sandbox.ledger.expiry_of(one) == ("12", "32")
@@ -237,6 +241,59 @@ class TestAfterwards:
         moved.write_bytes(kept)
         assert bulk("dead-letter", "cards-1") == 3
         assert bulk("dead-letter", "cards-1", "--file", moved) == 0
+
+    @pytest.mark.parametrize("command", ["retry-failed", "dead-letter", "verify"])
+    def test_an_input_that_cannot_be_read_is_3(
+        self, finished, tmp_path, monkeypatch, capsys, command
+    ):
+        def broken(*_arguments, **_settings):
+            yield ExpiryRow(2, "pm_1", CardExpiry(12, 2031))
+            raise OSError(5, "Input/output error")
+
+        file = tmp_path / "cards.csv"
+        kept = file.rename(tmp_path / "kept.csv")
+        assert bulk(command, "cards-1") == 3
+        file.mkdir()
+        assert bulk(command, "cards-1") == 3
+        file.rmdir()
+        file.symlink_to("/proc/self/mem")  # it can be opened, but not be read from its start
+        assert bulk(command, "cards-1") == 3
+        kept.replace(file)
+        monkeypatch.setattr("perfectpay_async.cli.bulk.inputs.read_rows", broken)
+        assert bulk(command, "cards-1") == 3
+
+        told = [line for line in capsys.readouterr().err.splitlines() if "Error" in line]
+        assert told == [
+            "Error: the file cannot be read: No such file or directory",
+            "Error: the file cannot be read: Is a directory",
+            "Error: the file cannot be read: Input/output error",
+            "Error: the file cannot be read: Input/output error",
+        ]
+
+    def test_what_there_is_one_of_is_told_as_one(self, sandbox, write_csv, capsys):
+        file = write_csv("pm_gone")
+        assert bulk("plan", file) == 0
+        assert bulk("run", file) == 1
+        for command in ("status", "report", "dead-letter", "verify"):
+            assert bulk(command, "cards-1") == 0
+        assert bulk("report", "cards-1", "--format", "html") == 0
+        assert bulk("retry-failed", "cards-1", "--class", "rejected") == 1
+
+        shown = capsys.readouterr()
+        both = shown.out + shown.err
+        assert "1 row, about" in both
+        assert "1 row in" in both
+        assert "1 run, 1 request in" in both
+        assert "1 row of the job cards-1 is tried again" in both
+        assert re.findall(r"(?<![\w.,:/-])1 (?!was\b)(?:more )?\w*[^s\W]s\b", both) == []
+
+    def test_a_disk_that_is_full_keeps_no_dead_letters(self, finished, capsys):
+        output = Path("/dev/full")
+        opened = Path.open
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Path, "open", lambda path, _mode, **how: opened(path, "w", **how))
+            assert bulk("dead-letter", "cards-1", "--output", output) == 2
+        assert "Error: --output /dev/full: No space left on device" in capsys.readouterr().err
 
     def test_a_job_on_stdin_asks_for_its_input(self, sandbox, start, capsys):
         (card,) = sandbox.seed_cards(1)

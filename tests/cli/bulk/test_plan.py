@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from perfectpay_async import CardExpiry
+from perfectpay_async.bulk import ExpiryRow
 from perfectpay_async.cli.app import run
 
 CARD_NUMBER = "4242424242424242"
@@ -205,9 +207,10 @@ class TestRefusals:
 
     def test_a_read_error_is_3(self, write_csv, monkeypatch, capsys):
         def broken(*_arguments, **_settings):
+            yield ExpiryRow(2, "pm_1", CardExpiry(12, 2031))
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr("perfectpay_async.cli.bulk.inputs.inspect_rows", broken)
+        monkeypatch.setattr("perfectpay_async.cli.bulk.inputs.read_rows", broken)
 
         assert plan(write_csv("pm_1")) == 3
         assert "Error: the file cannot be read: Input/output error" in capsys.readouterr().err

@@ -55,6 +55,20 @@ class TestResume:
         keys = {request.idempotency_key for request in updates(sandbox)}
         assert len(keys) == 5  # the repeats of a new job are requests of their own
 
+        assert bulk("status", "cards-1") == 0
+        assert "cards-1: superseded by cards-2, cards.csv to" in capsys.readouterr().out
+        assert bulk("status") == 0
+        assert "superseded by cards-2" in capsys.readouterr().out
+        assert bulk("status", "--json") == 0
+        newer, older = json.loads(capsys.readouterr().out)["jobs"]
+        assert (newer["state"], newer["superseded_by"]) == ("finished", None)
+        assert (older["state"], older["superseded_by"]) == ("superseded", "cards-2")
+        assert bulk("report", "cards-1") == 0
+        shown = capsys.readouterr().out
+        assert "generation 1, superseded by cards-2." in shown
+        assert "nothing: the newer job cards-2 has replaced this one" in shown
+        assert "--resume" not in shown
+
     def test_a_changed_file_is_refused(self, sandbox, write_csv, capsys):
         ids = sandbox.seed_cards(4)
         file = write_csv(*ids)

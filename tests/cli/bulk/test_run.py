@@ -66,7 +66,7 @@ class TestExitCodes:
         assert lines[-1].startswith(said)
         assert sorted(line.split(" (request id")[0] for line in lines[2:-1]) == [
             f"line 3, pm_gone: rejected: {NOT_FOUND}",
-            "line 4: invalid: exp_month must be 1 to 12",
+            f"line 4, {card}: invalid: exp_month must be 1 to 12",
             "line 5, pm_old: invalid: expiry must not be in the past",
         ]
 
@@ -78,7 +78,7 @@ class TestExitCodes:
         parquet.write_table(arrow.table(columns), file)
 
         assert run(["bulk", "run", str(file)]) == 1
-        assert "row 1: invalid: exp_month must be 1 to 12" in capsys.readouterr().err
+        assert "row 1, pm_1: invalid: exp_month must be 1 to 12" in capsys.readouterr().err
 
     def test_many_problems_are_cut(self, write_csv, capsys):
         assert run(["bulk", "run", write_csv(*["pm_1,0,31"] * 25)]) == 1
@@ -88,7 +88,7 @@ class TestExitCodes:
         ("arguments", "sentence"),
         [
             (["--environment", "sandbox", "--base-url", "https://x"], "not both"),
-            (["--base-url", "http://example.com"], "base_url must use https"),
+            (["--base-url", "http://example.com"], "--base-url must use https"),
             (["--environment", "moon"], "--environment"),
             (["--concurrency", "0"], "--concurrency"),
             (["--environment", "production"], "api.perfectpay.ai is not a sandbox: say --yes"),
@@ -237,7 +237,6 @@ class TestJson:
             "status": 404,
             "code": "HE_02",
             "message": NOT_FOUND,
-            "settled": True,
         }
 
     def test_a_refused_key_is_named(self, environment, sandbox, write_csv, capsys):
@@ -359,7 +358,7 @@ class TestDuplicates:
         assert run(["bulk", "run", write_csv(card, "pm_2", card)]) == 3
 
         assert capsys.readouterr().err == (
-            "Error: 1 of 3 rows repeat the card of an earlier one, first line 4 that of line 2; "
+            "Error: 1 of 3 rows repeats the card of an earlier one, first line 4 that of line 2; "
             "leave one row for each card, or say --on-duplicate allow to send them in their order\n"
         )
         assert sandbox.ledger.requests == []
