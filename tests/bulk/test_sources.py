@@ -49,7 +49,10 @@ class TestOtherFiles:
         [
             (b"PK\x03\x04\x14\0\x06\0", "an Excel workbook or another zip file; save the sheet as"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "an old Excel workbook; save the sheet as CSV"),
-            (gzip.compress(HEADER.encode(), mtime=0), "compressed with gzip; unpack it, and try again"),
+            (
+                gzip.compress(HEADER.encode(), mtime=0),
+                "compressed with gzip; unpack it, and try again",
+            ),
             (b"PAR1\x15\x04", "a Parquet file; say that its format is parquet"),
         ],
     )
