@@ -28,17 +28,25 @@ EXPIRY = CardExpiry(12, 2099)
 @pytest.fixture(scope="module")
 def counts():
     with server() as url:
-        return asyncio.run(count_all(url))
+        counted = asyncio.run(count_all(url))
+    if not counted["raw aiohttp"].bytecodes:
+        pytest.skip("this Python reports no bytecodes to a trace function")
+    return counted
 
 
 class TestCounts:
     def test_the_stack_above_the_transport(self, counts):
-        assert counts["above the transport"].bytecodes < 1_850
-        assert counts["above the transport"].functions < 130
+        assert counts["above the transport"].bytecodes < 1_700
+        assert counts["above the transport"].functions < 118
+
+    def test_a_whole_update(self, counts):
+        assert counts["whole"].bytecodes < 6_600
+        assert counts["whole"].functions < 470
 
     def test_a_whole_update_beside_one_by_aiohttp_alone(self, counts):
+        # From Python 3.13 on aiohttp alone takes a quarter less than before.
         raw, whole = counts["raw aiohttp"], counts["whole"]
-        assert whole.bytecodes < 1.55 * raw.bytecodes
+        assert whole.bytecodes < 1.5 * raw.bytecodes
         assert whole.functions < 1.65 * raw.functions
 
     def test_five_middlewares_more_add_less_than_a_twelfth_of_a_call_by_aiohttp_alone(self, counts):
