@@ -39,7 +39,7 @@ class Body(aiohttp.Payload):
     def __init__(self, body: bytes, exchange: Exchange) -> None:
         super().__init__(body, content_type="application/json")
         self._size = len(body)
-        self.is_small = len(body) <= _LARGEST_IN_ONE_WRITE
+        self.is_small: bool = len(body) <= _LARGEST_IN_ONE_WRITE
         self._exchange = exchange
 
     def take(self, transport: asyncio.Transport | None) -> bytes:
@@ -68,7 +68,7 @@ class OneWriteRequest(aiohttp.ClientRequest):
     def update_headers(self, headers: LooseHeaders | None) -> None:
         """Take over the headers, which are a mapping of ours, in one step."""
         host = self.url.host_port_subcomponent
-        self.headers = CIMultiDict({} if host is None else {"Host": host})
+        self.headers: CIMultiDict[str] = CIMultiDict({} if host is None else {"Host": host})
         self.headers.extend(headers or {})
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:

@@ -91,7 +91,7 @@ class Timer:
         self._task = task
         self._cancelling = 0
         self.expired: bool = False
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self.when: float = when
 
     def reschedule(self, when: float) -> None:
