@@ -75,7 +75,7 @@ class Retry:
     async def _repeat(self, request: Request, call_next: Next, failure: Exception) -> Response:
         now = asyncio.get_running_loop().time
         policy = request.retry or self._policy
-        budget = self._budget_of(policy)
+        budget = policy.budget or self._budget
         state = RetryCallState(cast("Any", None), None, (request,), {})
         state.start_time = request.started
         attempt_started = request.started
@@ -139,9 +139,6 @@ class Retry:
         if now + wait >= request.deadline:
             return GaveUp.DEADLINE, 0.0
         return None, wait
-
-    def _budget_of(self, policy: RetryPolicy) -> RetryBudget:
-        return self._budget if policy.budget is None else policy.budget
 
 
 def _pay(budget: RetryBudget, failure: Exception) -> tuple[GaveUp | None, int]:
