@@ -377,7 +377,7 @@ class TestMetrics:
         assert (len(first), len(second)) == (0, 0)
         (wait,) = telemetry.points("perfectpay.client.rate_limit.wait")
         assert wait.count == 3
-        assert 24.9 < wait.sum < 26
+        assert 20 < wait.sum < 26  # the second's turn comes after 10 s, the third's deadline is 15
         requests = telemetry.points("http.client.request.duration")
         assert sum(point.count for point in requests) == 2
         assert sum(point.sum for point in requests) < 1
