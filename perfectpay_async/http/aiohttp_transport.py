@@ -12,7 +12,6 @@ import asyncio
 import ssl
 import sys
 import warnings
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
@@ -34,8 +33,9 @@ from perfectpay_async.outcome import Outcome
 from .address import is_loopback
 from .body import MAX_BODY, read_body
 from .connector import Connector
-from .exchange import EXCHANGE, Exchange
-from .request import FITS, Body, OneWriteRequest
+from .direct import DirectWay, direct_way
+from .exchange import EXCHANGE, Answer, Exchange
+from .session import SessionWay
 from .slots import Slots
 from .timer import Timer, Timers
 from .translate import cut_off, queued_too_long, timed_out, translate
@@ -94,7 +94,8 @@ class AiohttpTransport:
         timeout = aiohttp.ClientTimeout(sock_connect=connect_timeout, ceil_threshold=float("inf"))
         self._defaults: dict[str, Any] = {"timeout": timeout, "auto_decompress": False}
         self._proxy_setting = proxy
-        self._settings: dict[str, Mapping[str, Any]] = {}  # by host
+        # By scheme and authority of the server.
+        self._ways: dict[str, tuple[DirectWay | None, SessionWay]] = {}
         self._ssl_context = ssl_context
         self._fingerprint = fingerprint
         self._slots = Slots(max_connections)
@@ -127,7 +128,7 @@ class AiohttpTransport:
         exchange = Exchange()
         token = EXCHANGE.set(exchange)
         timer = Timer(self._timers, loop, min(began + request.attempt_timeout, request.deadline))
-        answer: aiohttp.ClientResponse | None = None
+        answer: Answer | None = None
         body = b""
         complete = False
         failure: PerfectPayError
@@ -138,16 +139,9 @@ class AiohttpTransport:
                     began = loop.time()  # the wait is never counted as the server's time
                     timer.reschedule(min(began + request.attempt_timeout, request.deadline))
                 exchange.begin()
-                answer = await session.request(
-                    request.operation.method,
-                    request.url,
-                    headers=request.headers,
-                    data=None if request.body is None else Body(request.body, exchange),
-                    **self._settings_for(request.url),
-                )
+                answer = await self._way_of(request, session).send(request, exchange)
                 body = await _body_of(answer)
-                # An answer may be there while the request is still being sent.
-                complete = answer.connection is None and exchange.is_written()
+                complete = exchange.is_complete()
                 if not complete and answer.status in _SUCCESS:
                     raise ConnectionLostError(
                         "the server reported success before it had the request"
@@ -163,7 +157,7 @@ class AiohttpTransport:
             else:
                 failure = self._broken(error, exchange)
         finally:
-            exchange.end(answer, complete=complete)
+            exchange.end(complete=complete)
             if not exchange.queued:
                 self._slots.give_back()
             EXCHANGE.reset(token)
@@ -246,7 +240,6 @@ class AiohttpTransport:
     def _open_session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
             connector=Connector(fingerprint=self._fingerprint, ssl=self._ssl_context or True),
-            request_class=OneWriteRequest if FITS else aiohttp.ClientRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             **self._defaults,
@@ -257,17 +250,26 @@ class AiohttpTransport:
         session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         return session
 
-    def _settings_for(self, url: URL) -> Mapping[str, Any]:
-        """Return what else aiohttp is told, as little as possible: it costs time on each call."""
-        host = url.raw_host or ""
-        if host not in self._settings:
-            settings: dict[str, Any] = {"allow_redirects": False}
-            if not self._owns_session:  # our own was opened with these
-                settings |= self._defaults | {"raise_for_status": False}
-            if proxy := self._find_proxy(url.scheme, host):
-                settings["proxy"] = proxy
-            self._settings[host] = settings
-        return self._settings[host]
+    def _way_of(self, request: Request, session: aiohttp.ClientSession) -> DirectWay | SessionWay:
+        url = request.url
+        server = f"{url.scheme}://{url.raw_authority}"
+        if server not in self._ways:
+            self._ways[server] = self._ways_to(url, session)
+        direct, ordinary = self._ways[server]
+        return direct if direct is not None and direct.takes(request) else ordinary
+
+    def _ways_to(
+        self, url: URL, session: aiohttp.ClientSession
+    ) -> tuple[DirectWay | None, SessionWay]:
+        """Return how to reach the server of `url`."""
+        settings: dict[str, Any] = {"allow_redirects": False}
+        if not self._owns_session:  # our own was opened with these
+            settings |= self._defaults | {"raise_for_status": False}
+        proxy = self._find_proxy(url.scheme, url.raw_host or "")
+        if proxy is not None:
+            settings["proxy"] = proxy
+        direct = direct_way(session, url) if self._owns_session and proxy is None else None
+        return direct, SessionWay(session, settings)
 
     def _find_proxy(self, scheme: str, host: str) -> str | None:
         proxy = self._proxy_setting
@@ -300,7 +302,7 @@ class AiohttpTransport:
         )
 
 
-async def _body_of(answer: aiohttp.ClientResponse) -> bytes:
+async def _body_of(answer: Answer) -> bytes:
     content = answer.content
     encoding = ", ".join(answer.headers.getall("Content-Encoding", ()))
     if not encoding and content.is_eof() and content.total_bytes <= MAX_BODY:

@@ -21,7 +21,7 @@ from aiohttp.client_proto import ResponseHandler
 from perfectpay_async.errors import TlsError
 
 from .exchange import EXCHANGE
-from .request import Body
+from .session import Body
 
 KEEPALIVE: Final = 15.0
 DNS_CACHE: Final = 60

@@ -6,6 +6,7 @@ The text of aiohttp's exceptions is left out: it may quote the URL or a header.
 from __future__ import annotations
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 from perfectpay_async.errors import (
     AttemptTimeout,
@@ -61,7 +62,7 @@ def translate(error: Exception, *, unsent: bool) -> TransportError:
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
         return ConnectError(f"could not connect to the server ({kind})")
     outcome = Outcome.NOT_SENT if unsent else None
-    if isinstance(error, aiohttp.ClientError | OSError | EOFError):
+    if isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError | EOFError):
         return ConnectionLostError(
             f"the connection broke before the answer was complete ({kind})", outcome=outcome
         )

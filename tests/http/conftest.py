@@ -12,8 +12,17 @@ from typing import Any
 import pytest
 
 from perfectpay_async import PerfectPay
+from perfectpay_async.http import direct
 
 KEY = "snd_planted_83613"
+
+
+@pytest.fixture(params=["direct", "by a session"])
+def way(request, monkeypatch) -> str:
+    """How requests leave: directly, or by aiohttp's session as where that does not fit."""
+    if request.param == "by a session":
+        monkeypatch.setattr(direct, "FITS", False)
+    return request.param
 
 
 @pytest.fixture

@@ -298,34 +298,29 @@ class TestBrokenExchanges:
 
 
 class TestProxy:
-    async def test_loopback_is_never_sent_through_a_proxy(self, monkeypatch):
+    def test_loopback_is_never_sent_through_a_proxy(self, monkeypatch):
         monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
         transport = AiohttpTransport()
-        assert "proxy" not in transport._settings_for(URL("http://127.0.0.1:80/"))
-        assert "proxy" not in transport._settings_for(URL("http://localhost/"))
+        assert transport._find_proxy("http", "127.0.0.1") is None
+        assert transport._find_proxy("http", "localhost") is None
 
-    async def test_the_environment_is_read_once(self, monkeypatch):
-        monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
-        monkeypatch.setenv("no_proxy", "inside.example.com")
+    async def test_the_environment_is_read_once(self, monkeypatch, make_request, unused_port):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_port}")
+        monkeypatch.setenv("no_proxy", "inside.invalid")
         transport = AiohttpTransport()
-        assert (
-            transport._settings_for(URL("https://api.example.com"))["proxy"]
-            == "http://proxy.invalid:3128"
-        )
-        assert "proxy" not in transport._settings_for(URL("https://inside.example.com"))
-        monkeypatch.delenv("https_proxy")
-        assert (
-            transport._settings_for(URL("https://api.example.com"))["proxy"]
-            == "http://proxy.invalid:3128"
-        )
+        for _ in range(2):
+            with pytest.raises(ConnectError, match="ClientProxyConnectionError"):
+                await transport.send(make_request(url="http://api.invalid/"))
+            with pytest.raises(ConnectError, match="ClientConnectorDNSError"):
+                await transport.send(make_request(url="http://inside.invalid/"))
+            monkeypatch.delenv("http_proxy", raising=False)
+        await transport.close()
 
-    async def test_none_means_none_and_an_address_is_used(self, monkeypatch):
+    def test_none_means_none_and_an_address_is_used(self, monkeypatch):
         monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
-        url = URL("https://api.example.com")
-        assert "proxy" not in AiohttpTransport(proxy=None)._settings_for(url)
-        assert (
-            AiohttpTransport(proxy="http://mine:1")._settings_for(url)["proxy"] == "http://mine:1"
-        )
+        server = "https", "api.example.com"
+        assert AiohttpTransport(proxy=None)._find_proxy(*server) is None
+        assert AiohttpTransport(proxy="http://mine:1")._find_proxy(*server) == "http://mine:1"
 
     async def test_a_proxy_that_is_down_means_nothing_was_sent(self, make_request, unused_port):
         transport = AiohttpTransport(proxy=f"http://127.0.0.1:{unused_port}")

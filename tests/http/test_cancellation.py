@@ -20,7 +20,7 @@ from perfectpay_async import (
     RetryPolicy,
 )
 
-pytestmark = pytest.mark.usefixtures("quiet_loop")
+pytestmark = pytest.mark.usefixtures("quiet_loop", "way")
 
 HASTY = RetryPolicy(wait=lambda state: 0.002)
 LARGE = {"filler": "x" * 12_000_000}

@@ -21,9 +21,9 @@ from perfectpay_async import (
     UnexpectedRedirect,
 )
 from perfectpay_async.http.exchange import Exchange
-from perfectpay_async.http.request import Body
+from perfectpay_async.http.session import Body
 
-pytestmark = pytest.mark.usefixtures("quiet_loop")
+pytestmark = pytest.mark.usefixtures("quiet_loop", "way")
 
 CALLS = 1_000
 UPDATE = {"card_exp_month": "12", "card_exp_year": "2031"}

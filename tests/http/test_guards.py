@@ -24,7 +24,7 @@ from perfectpay_async import (
 )
 from perfectpay_async.http.aiohttp_transport import AiohttpTransport
 
-pytestmark = pytest.mark.usefixtures("quiet_loop")
+pytestmark = pytest.mark.usefixtures("quiet_loop", "way")
 
 
 @pytest.fixture

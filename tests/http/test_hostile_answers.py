@@ -26,7 +26,7 @@ from perfectpay_async import (
     UnexpectedRedirect,
 )
 
-pytestmark = pytest.mark.usefixtures("quiet_loop")
+pytestmark = pytest.mark.usefixtures("quiet_loop", "way")
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -23,7 +23,7 @@ from perfectpay_async import (
 )
 from perfectpay_async.http.aiohttp_transport import AiohttpTransport
 
-pytestmark = pytest.mark.usefixtures("quiet_loop", "own_answers")
+pytestmark = pytest.mark.usefixtures("quiet_loop", "way", "own_answers")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,116 @@
+"""The direct way: a request on a connection of aiohttp's, without its session in between.
+
+`aiohttp.ClientSession` prepares each request for what a call of ours never has: redirects, cookies,
+credentials in URLs and in `.netrc`, traces, bodies that are streamed, compressed or tracked; and it
+gives each body a task of its own. That is more than a third of the work for a call. Here is only
+what remains: take a connection, write head and body in one piece, wait for the answer. The
+connections and their pool, names, TLS, the writing of heads and the parsing of answers are
+aiohttp's all the same, and so is every request that does not fit: through a proxy or a session that
+was passed in, traced, with a large body, or where somebody has put a function of their own in the
+place of the session's, as mocks and instrumentation do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import FunctionType
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.http import StreamWriter
+from multidict import CIMultiDict
+from yarl import URL
+
+from perfectpay_async.messages import Request
+
+from .connector import Connector
+from .exchange import Answer, Exchange
+
+FITS: Final = aiohttp.__version__.startswith("3.14.")
+"""Whether this is an aiohttp that the direct way was written for."""
+
+# A body up to this size goes into the buffer of the connection at once, whatever the server does.
+_LARGEST: Final = 32 * 1024
+_WITHOUT_BODY: Final = aiohttp.ClientRequest.GET_METHODS
+_OF_AIOHTTP: Final = aiohttp.client.__dict__
+
+
+class DirectWay:
+    """Sends requests to one server.
+
+    Args:
+        session: Whose connections are used.
+        connector: Its connector.
+        url: Any URL of the server.
+    """
+
+    __slots__ = ("_connector", "_host", "_loop", "_server", "_timeout")
+
+    def __init__(self, session: aiohttp.ClientSession, connector: Connector, url: URL) -> None:
+        self._connector = connector
+        self._host = url.host_port_subcomponent or ""
+        self._loop = asyncio.get_running_loop()
+        self._timeout = session.timeout
+        # A connector is asked with a request, and looks at the server and the TLS settings in it.
+        self._server = aiohttp.ClientRequest("GET", url.origin(), loop=self._loop, session=session)
+
+    def takes(self, request: Request) -> bool:
+        """Return whether `request` can be sent this way, in this moment."""
+        body, session = request.body, aiohttp.ClientSession
+        return (
+            (body is None or len(body) <= _LARGEST)
+            and _is_original(session.request)
+            and _is_original(session._request)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        )
+
+    async def send(self, request: Request, exchange: Exchange) -> Answer:
+        """Send `request`, and return the answer when its head is there.
+
+        However it ends, `exchange` knows the connection, and ends its use.
+
+        Raises:
+            aiohttp.ClientError: As its session does.
+            aiohttp.http.HttpProcessingError: The answer is not HTTP.
+        """
+        try:
+            connection = await self._connector.connect(self._server, [], self._timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        protocol: Any = connection.protocol  # there is one until it is released
+        method, body = request.operation.method, request.body
+        headers = CIMultiDict({"Host": self._host})
+        headers.update(request.headers)
+        if body is not None or method not in _WITHOUT_BODY:
+            headers["Content-Length"] = str(len(body or b""))
+        protocol.set_response_params(
+            skip_payload=method == "HEAD", read_until_eof=True, auto_decompress=False
+        )
+        writer = StreamWriter(protocol, self._loop)
+        await writer.write_headers(f"{method} {request.url.raw_path_qs} HTTP/1.1", headers)
+        exchange.note_write(protocol.transport)
+        await writer.write_eof(body or b"")
+        while True:
+            message, content = await protocol.read()
+            if not 100 <= message.code < 200 or message.code == 101:  # noqa: PLR2004
+                break
+        if not protocol.upgraded:
+            content.on_eof(exchange.release)
+        return Answer(message.code, message.headers, content)
+
+
+def direct_way(session: aiohttp.ClientSession, url: URL) -> DirectWay | None:
+    """Return the direct way to the server of `url` if there is one, which must need no proxy."""
+    connector = session.connector
+    if (
+        FITS
+        and isinstance(connector, Connector)
+        and not session.trace_configs
+        and url.scheme in {"http", "https"}
+        and "@" not in url.raw_authority
+    ):
+        return DirectWay(session, connector, url)
+    return None
+
+
+def _is_original(function: Any) -> bool:
+    return type(function) is FunctionType and function.__globals__ is _OF_AIOHTTP

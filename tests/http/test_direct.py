@@ -1,0 +1,217 @@
+"""How a request of our own session leaves: directly, or by the session where that does not fit."""
+
+import functools
+from asyncio import selector_events
+from unittest.mock import patch
+
+import aiohttp
+import pytest
+
+from perfectpay_async import ConnectionLostError, Middlewares, Outcome
+from perfectpay_async.http import direct
+from perfectpay_async.middleware import IdempotencyKey
+
+ANSWER = b'{"payment_method_id":"pm_1"}'
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """What the client's sockets are given, write by write."""
+    seen = []
+    write = selector_events._SelectorSocketTransport.write
+
+    def watched(transport, data):
+        if not data.startswith(b"HTTP/"):  # the server lives in this process too
+            seen.append(bytes(data))
+        return write(transport, data)
+
+    monkeypatch.setattr(selector_events._SelectorSocketTransport, "write", watched)
+    return seen
+
+
+@pytest.fixture
+def by_session(monkeypatch):
+    """The method of each request that went by a session of aiohttp."""
+    seen = []
+    send = aiohttp.ClientRequest.send
+
+    async def watched(request, connection):
+        seen.append(request.method)
+        return await send(request, connection)
+
+    monkeypatch.setattr(aiohttp.ClientRequest, "send", watched)
+    return seen
+
+
+def test_the_installed_aiohttp_is_one_it_was_written_for():
+    assert direct.FITS
+
+
+class TestOnTheWire:
+    async def test_head_and_body_are_one_write(self, client, raw_server, answer, writes):
+        raw_server.answers(answer(ANSWER), answer(ANSWER))
+        for _ in range(2):
+            await client.payment_methods.update("pm_1", nick_name="Jane")
+        assert len(writes) == 2
+        assert all(data.endswith(b'{"nick_name":"Jane"}}}') for data in writes)
+        assert raw_server.requests == writes
+
+    async def test_a_request_without_a_body_is_too(self, client, raw_server, answer, writes):
+        raw_server.answers(answer(ANSWER))
+        await client.payment_methods.retrieve("pm_1")
+        assert raw_server.requests == writes
+        assert len(writes) == 1
+
+    @pytest.mark.parametrize("size", [10, 100_000, 3_000_000])
+    async def test_a_body_of_any_size_arrives_whole(self, way, client, raw_server, answer, size):
+        raw_server.answers(answer(), answer())
+        for _ in range(2):
+            await client.request("POST", "/x", json="x" * size)
+        for request in raw_server.requests:
+            assert request.endswith(b'\r\n\r\n"' + b"x" * size + b'"')
+            assert b"\r\nContent-Length: %d\r\n" % (size + 2) in request
+        assert raw_server.connections == 1
+
+    async def test_both_ways_send_the_same(self, open_client, raw_server, answer, monkeypatch):
+        def key():
+            return "the-same"
+
+        async def ask(client):
+            await client.payment_methods.update("pm_1", nick_name="Jane")
+            await client.payment_methods.retrieve("pm_1")
+            await client.payment_methods.list("cus_1", limit=3)
+            await client.payment_methods.delete("pm_1")
+            await client.request("GET", "/straße/ü", query={"a b": "c&d"})
+            await client.request("PUT", "/x", json={"ü": 1})
+
+        answers = [answer(ANSWER), answer(ANSWER), answer(b'{"customer_payment_methods":[]}')]
+        raw_server.answers(*[*answers, answer(ANSWER), answer(), answer()] * 2)
+        for fits in (True, False):
+            monkeypatch.setattr(direct, "FITS", fits)
+            await ask(open_client(middlewares=Middlewares(idempotency=IdempotencyKey(key))))
+        half = len(raw_server.requests) // 2
+        ours, theirs = raw_server.requests[:half], raw_server.requests[half:]
+        for mine, other in zip(ours, theirs, strict=True):
+            assert _parts(mine) == _parts(other)
+
+    async def test_a_post_without_a_body_has_a_length_and_no_type(self, client, raw_server, answer):
+        raw_server.answers(answer())
+        await client.request("POST", "/x")
+        (request,) = raw_server.requests
+        assert b"\r\nContent-Length: 0\r\n" in request
+        assert b"Content-Type" not in request  # aiohttp's session would add one
+
+    async def test_a_host_that_a_middleware_sets_is_the_only_one(
+        self, way, open_client, raw_server, answer
+    ):
+        async def elsewhere(request, call_next):
+            return await call_next(request.with_header("host", "pay.example.com"))
+
+        raw_server.answers(answer())
+        await open_client(middlewares=Middlewares(attempt=[elsewhere])).request("GET", "/x")
+        (request,) = raw_server.requests
+        assert request.lower().count(b"\r\nhost: ") == 1
+        assert b"\r\nhost: pay.example.com\r\n" in request.lower()
+
+    async def test_informational_answers_are_passed_over(self, way, client, raw_server, answer):
+        raw_server.answers(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + answer(ANSWER))
+        assert (await client.payment_methods.retrieve("pm_1")).payment_method_id == "pm_1"
+
+    async def test_a_connection_that_was_switched_to_another_protocol_is_not_used_again(
+        self, way, client, raw_server, answer
+    ):
+        switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+        raw_server.answers(switch, answer(ANSWER))
+        with pytest.raises(Exception, match="101"):
+            await client.payment_methods.retrieve("pm_2")
+        assert (await client.payment_methods.retrieve("pm_1")).payment_method_id == "pm_1"
+        assert raw_server.connections == 2
+
+
+class TestWhatGoesByTheSession:
+    async def test_nothing_else_does(self, client, raw_server, answer, by_session):
+        raw_server.answers(answer(ANSWER))
+        await client.payment_methods.update("pm_1", nick_name="Jane")
+        assert by_session == []
+
+    async def test_a_large_body(self, client, raw_server, answer, by_session):
+        raw_server.answers(answer(), answer())
+        for size in (32 * 1024, 32 * 1024 + 1):
+            await client.request("POST", "/x", json="x" * (size - 2))
+        assert by_session == ["POST"]
+
+    async def test_a_session_that_was_passed_in(self, open_client, raw_server, answer, by_session):
+        raw_server.answers(answer(ANSWER))
+        async with aiohttp.ClientSession() as session:
+            await open_client(session=session).payment_methods.retrieve("pm_1")
+        assert by_session == ["GET"]
+
+    async def test_what_instrumentation_traces(
+        self, open_client, raw_server, answer, by_session, monkeypatch
+    ):
+        """It adds a trace to each session that is opened."""
+        started = []
+
+        async def on_start(_session, _context, params):
+            started.append(params.method)
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(on_start)
+        traced = functools.partialmethod(aiohttp.ClientSession.__init__, trace_configs=[trace])
+        monkeypatch.setattr(aiohttp.ClientSession, "__init__", traced)
+        raw_server.answers(answer(ANSWER))
+        await open_client().payment_methods.retrieve("pm_1")
+        assert by_session == started == ["GET"]
+
+    @pytest.mark.parametrize("name", ["request", "_request"])
+    async def test_calls_while_a_method_of_sessions_is_replaced(
+        self, client, raw_server, answer, name
+    ):
+        seen = []
+        original = getattr(aiohttp.ClientSession, name)
+
+        @functools.wraps(original)
+        def replaced(*args, **settings):
+            seen.append(args[1])
+            return original(*args, **settings)
+
+        raw_server.answers(*[answer(ANSWER)] * 3)
+        await client.payment_methods.retrieve("pm_1")
+        with patch.object(aiohttp.ClientSession, name, replaced):
+            await client.payment_methods.retrieve("pm_1")
+        assert seen == ["GET"]
+        await client.payment_methods.retrieve("pm_1")
+        assert seen == ["GET"]
+        assert raw_server.connections == 1
+
+    async def test_calls_that_are_mocked(self, client, raw_server, answer, mocked_api):
+        raw_server.answers(answer(ANSWER))
+        mocked_api.get(
+            f"{raw_server.url}/payment_methods/pm_2", payload={"payment_method_id": "pm_2"}
+        )
+        assert (await client.payment_methods.retrieve("pm_2")).payment_method_id == "pm_2"
+        assert raw_server.requests == []
+
+
+async def test_a_connection_that_was_lost_before_the_write_means_nothing_was_sent(
+    client, raw_server, answer, monkeypatch
+):
+    connect = direct.Connector.connect
+
+    async def lost(*args):
+        connection = await connect(*args)
+        connection.transport.abort()
+        return connection
+
+    raw_server.answers(answer(ANSWER))
+    await client.payment_methods.retrieve("pm_1")
+    monkeypatch.setattr(direct.Connector, "connect", lost)
+    with pytest.raises(ConnectionLostError) as caught:
+        await client.payment_methods.retrieve("pm_1")
+    assert caught.value.outcome is Outcome.NOT_SENT
+
+
+def _parts(request):
+    head, _, body = request.partition(b"\r\n\r\n")
+    line, *headers = head.split(b"\r\n")
+    return line, headers[0], sorted(headers), body
