@@ -76,6 +76,7 @@ class DirectWay:
             connection = await self._connector.connect(self._server, [], self._timeout)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
+        exchange.unsent = True
         protocol: Any = connection.protocol  # there is one until it is released
         method, body = request.operation.method, request.body
         headers = CIMultiDict({"Host": self._host})

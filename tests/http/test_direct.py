@@ -7,7 +7,7 @@ from unittest.mock import patch
 import aiohttp
 import pytest
 
-from perfectpay_async import ConnectionLostError, Middlewares, Outcome
+from perfectpay_async import ConnectionLostError, Middlewares, Outcome, TransportError
 from perfectpay_async.http import direct
 from perfectpay_async.middleware import IdempotencyKey
 
@@ -191,6 +191,18 @@ class TestWhatGoesByTheSession:
         )
         assert (await client.payment_methods.retrieve("pm_2")).payment_method_id == "pm_2"
         assert raw_server.requests == []
+
+
+async def test_a_header_that_cannot_be_sent_means_nothing_was_sent(
+    open_client, raw_server, writes
+):
+    async def broken(request, call_next):
+        return await call_next(request.with_header("X-Note", "line\r\nX-Other: 1"))
+
+    with pytest.raises(TransportError) as caught:
+        await open_client(middlewares=Middlewares(attempt=[broken])).request("POST", "/x", json=1)
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert writes == []
 
 
 async def test_a_connection_that_was_lost_before_the_write_means_nothing_was_sent(
