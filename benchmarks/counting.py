@@ -124,6 +124,7 @@ async def count_all(url: str) -> dict[str, Count]:
     async with (
         aiohttp.ClientSession() as session,
         PerfectPay("snd_bench", base_url=url) as whole,
+        PerfectPay("snd_bench", base_url=url, session=session) as by_session,
         PerfectPay("snd_bench", base_url=url, middlewares=more, transport=Instant()) as with_more,
         PerfectPay("snd_bench", base_url=url, transport=Instant()) as above,
     ):
@@ -136,6 +137,9 @@ async def count_all(url: str) -> dict[str, Count]:
         return {
             "raw aiohttp": await count(raw),
             "whole": await count(lambda: whole.payment_methods.update("pm_bench", expiry=expiry)),
+            "whole, by a session": await count(
+                lambda: by_session.payment_methods.update("pm_bench", expiry=expiry)
+            ),
             "above the transport": await count(
                 lambda: above.payment_methods.update("pm_bench", expiry=expiry)
             ),

@@ -11,6 +11,7 @@ from attrs import frozen
 from yarl import URL
 
 from perfectpay_async.bulk import InputRefused, JobFacts
+from perfectpay_async.bulk.counted import agreeing
 from perfectpay_async.bulk.inspection import Inspection, inspect_rows
 
 from .ledger import Ledger
@@ -70,7 +71,8 @@ def plan_job(settings: FleetSettings) -> Plan:
     if found is not None and found.count:
         first = found.first[0]
         raise InputRefused(
-            f"{found.count:,} of {inspection.rows:,} rows repeat the card of an earlier one, first "
+            f"{found.count:,} of {inspection.rows:,} rows "
+            f"{agreeing(found.count, 'repeats', 'repeat')} the card of an earlier one, first "
             f"line {first.number} that of line {first.earlier}; a fleet cannot send them in their "
             "order, so leave one row for each card"
         )
