@@ -12,7 +12,7 @@ from attrs import field, frozen
 from .base import Entity, extra_field
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AddressDetails(Entity):
     """A postal address.
 
@@ -43,7 +43,7 @@ class AddressDetails(Entity):
     extra: Mapping[str, object] = extra_field()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Phone(Entity):
     """A phone number.
 
@@ -58,7 +58,7 @@ class Phone(Entity):
     extra: Mapping[str, object] = extra_field()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Address(Entity):
     """Where, and under which phone number and e-mail address, the payer is billed.
 

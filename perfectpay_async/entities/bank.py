@@ -9,7 +9,7 @@ from attrs import frozen
 from .base import Entity, extra_field
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Bank(Entity):
     """A masked bank account.
 

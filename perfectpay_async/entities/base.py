@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from perfectpay_async.drafts import Draftable
 
@@ -43,13 +45,48 @@ def freeze(data: Mapping[str, object] | None) -> FrozenMapping | None:
     return data if data is None or isinstance(data, FrozenMapping) else FrozenMapping(data)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Entity(Draftable):
     """Base of everything that the API answers with, and of the parts of an answer.
 
     Entities are frozen. A field that the server left out or sent as null is None (or the field's
     default), and a field that this version does not know is kept in `extra`.
+
+    Equality, hash and `repr` are written here once, and the entity classes say `eq=False,
+    repr=False`: attrs would compile them for each class, which took a sixth of importing the
+    package.
     """
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        cls: Any = type(self)
+        values = _compared(cls)
+        return bool(values(self) == values(other))
+
+    def __hash__(self) -> int:
+        cls: Any = type(self)
+        return hash((cls, _hashed(cls)(self)))
+
+    def __repr__(self) -> str:
+        cls: Any = type(self)
+        shown = [f"{name}={getattr(self, name)!r}" for name in _shown(cls)]
+        return f"{cls.__qualname__}({', '.join(shown)})"
+
+
+@cache
+def _compared(cls: Any) -> Callable[[Entity], Any]:
+    return attrgetter(*(entry.name for entry in fields(cls) if entry.eq))
+
+
+@cache
+def _hashed(cls: Any) -> Callable[[Entity], Any]:
+    return attrgetter(*(entry.name for entry in fields(cls) if entry.eq and entry.hash is None))
+
+
+@cache
+def _shown(cls: Any) -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(cls) if entry.repr)
 
 
 NOTHING: Final = FrozenMapping({})

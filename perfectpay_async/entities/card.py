@@ -121,7 +121,7 @@ class NewCard:
         return self.number.reveal()[-_LAST:]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CardDetails(Entity):
     """A saved card, masked by the server. Which fields it fills differs from call to call.
 

@@ -18,7 +18,7 @@ REDACTED: Final = "Redacted"
 """What the server shows in place of the data of a deleted customer."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class DocumentDetails(Entity):
     """A document that identifies a customer.
 
@@ -33,7 +33,7 @@ class DocumentDetails(Entity):
     extra: Mapping[str, object] = extra_field()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Customer(Entity):
     """A customer: the answer to create, retrieve and update, and an item of the list.
 
@@ -79,7 +79,7 @@ class Customer(Entity):
         return self.name == self.email == REDACTED
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CustomerPage(Entity):
     """One page of the list of customers.
 
@@ -94,7 +94,7 @@ class CustomerPage(Entity):
     response: Response | None = field(default=None, eq=False, repr=False)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class DeletedCustomer(Entity):
     """The answer to the deletion of a customer.
 

@@ -13,7 +13,7 @@ from perfectpay_async.secrets import Secret
 from .base import Entity, extra_field
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class EphemeralKey(Entity):
     """A key for one customer's browser, good for an hour by default.
 
@@ -38,7 +38,7 @@ class EphemeralKey(Entity):
     response: Response | None = field(default=None, eq=False, repr=False)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class DeletedEphemeralKey(Entity):
     """The answer to the deletion of an ephemeral key.
 

@@ -24,7 +24,7 @@ from .enums import (
 from .surcharge import SurchargeDetails
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class PaymentMethod(Entity):
     """A saved payment method: the answer to create, retrieve and update.
 
@@ -70,7 +70,7 @@ class PaymentMethod(Entity):
     response: Response | None = field(default=None, eq=False, repr=False)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CustomerPaymentMethod(Entity):
     """A saved payment method as an item of a customer's list.
 
@@ -122,7 +122,7 @@ class CustomerPaymentMethod(Entity):
     extra: Mapping[str, object] = extra_field()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class PaymentMethodList(Entity, Sequence[CustomerPaymentMethod]):
     """A customer's saved payment methods: a sequence, roughly the last used first.
 
@@ -159,7 +159,7 @@ class PaymentMethodList(Entity, Sequence[CustomerPaymentMethod]):
         return len(self.customer_payment_methods)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class DeletedPaymentMethod(Entity):
     """The answer to delete.
 
@@ -177,7 +177,7 @@ class DeletedPaymentMethod(Entity):
     response: Response | None = field(default=None, eq=False, repr=False)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class DefaultPaymentMethod(Entity):
     """The answer to `set_default`.
 

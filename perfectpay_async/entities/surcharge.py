@@ -10,7 +10,7 @@ from .base import Entity, extra_field
 from .enums import SurchargeKind
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Percentage(Entity):
     """A share of the amount.
 
@@ -23,7 +23,7 @@ class Percentage(Entity):
     extra: Mapping[str, object] = extra_field()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Surcharge(Entity):
     """A surcharge, fixed or a share.
 
@@ -38,7 +38,7 @@ class Surcharge(Entity):
     extra: Mapping[str, object] = extra_field()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class SurchargeDetails(Entity):
     """A surcharge with its tax and the amounts to show to the payer.
 
