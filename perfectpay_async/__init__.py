@@ -154,7 +154,6 @@ _HOMES = (
     "outcome",
     "errors",
     "resilience.budget",
-    "resilience.backoff",
     "resilience.policy",
     "options",
     "messages",
@@ -163,6 +162,7 @@ _HOMES = (
     "http.transport",
     "middleware",
     "client",
+    "resilience.backoff",  # with tenacity, which no other module here imports
 )
 
 

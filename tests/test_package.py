@@ -31,8 +31,8 @@ def test_public_classes_are_documented():
     ("statement", "absent"),
     [
         ("import perfectpay_async", {"aiohttp", "attrs", "cattrs", "tenacity", "click", "rich"}),
-        ("from perfectpay_async import CardExpiry, NewCard", {"aiohttp", "cattrs"}),
-        ("from perfectpay_async import PerfectPay", {"cattrs", "click", "rich"}),
+        ("from perfectpay_async import CardExpiry, NewCard", {"aiohttp", "cattrs", "tenacity"}),
+        ("from perfectpay_async import PerfectPay", {"cattrs", "tenacity", "click", "rich"}),
     ],
 )
 def test_what_is_not_used_is_not_imported(statement, absent):

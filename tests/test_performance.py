@@ -99,7 +99,27 @@ class TestNothingMoreThanNeeded:
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         unwanted = {"cattrs", "sqlite3", "csv", "click", "rich", "pyarrow", "uvloop"}
-        assert not unwanted & set(done.stdout.split())
+        loaded = set(done.stdout.split())
+        assert not unwanted & loaded
+        assert "tenacity" in loaded  # making the client imports it, so that no call has to
+
+    def test_importing_the_client_loads_little_beside_aiohttp(self):
+        code = (
+            "import sys, aiohttp; before = set(sys.modules); sys.modules['orjson'] = None;"
+            "from perfectpay_async import PerfectPay;"
+            "print(*(set(sys.modules) - before - {'orjson'}))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        loaded = done.stdout.split()
+        own = [name for name in loaded if name.startswith("perfectpay_async")]
+        assert {name.partition(".")[0] for name in loaded} - {"perfectpay_async"} <= {
+            "attr",
+            "attrs",
+            "hmac",
+        }
+        assert 40 < len(own) <= 70
 
 
 class Refusing(Instant):

@@ -13,10 +13,9 @@ import inspect
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from attrs import evolve
-from tenacity import RetryCallState
 
 from perfectpay_async.errors import DeadlineExceeded, PerfectPayError, RateLimited, TransportError
 from perfectpay_async.http.pipeline import Next
@@ -26,6 +25,9 @@ from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
 
 from .logging import extras
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 LOGGER: Final = logging.getLogger("perfectpay_async.retry")
 
@@ -73,6 +75,8 @@ class Retry:
             del failure  # its traceback holds this frame: a cycle
 
     async def _repeat(self, request: Request, call_next: Next, failure: Exception) -> Response:
+        from tenacity import RetryCallState  # imported already, with the policy
+
         now = asyncio.get_running_loop().time
         policy = request.retry or self._policy
         budget = policy.budget or self._budget

@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-import tenacity
 from attrs import field, frozen
-from tenacity import RetryCallState, retry_if_exception, stop_after_attempt
-from tenacity.asyncio import retry as async_strategies
 
 from perfectpay_async.errors import ConfigurationError, PerfectPayError
 
-from .backoff import WaitFullJitter
 from .budget import RetryBudget
 
-_COMBINED: Final = (
-    tenacity.retry_any,
-    tenacity.retry_all,
-    async_strategies.retry_any,
-    async_strategies.retry_all,
-)
-_JUDGES_RESULTS: Final = (
-    tenacity.retry_if_result,
-    tenacity.retry_if_not_result,
-    async_strategies.retry_if_result,
-)
+# Whoever makes a policy, as each client does, imports tenacity: importing the client does not.
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 
 def _is_retryable(failure: BaseException) -> bool:
     return isinstance(failure, PerfectPayError) and failure.is_retryable
 
 
+def _three_attempts() -> Callable[[RetryCallState], bool]:
+    from tenacity import stop_after_attempt
+
+    return stop_after_attempt(3)
+
+
+def _full_jitter() -> Callable[[RetryCallState], float]:
+    from .backoff import WaitFullJitter
+
+    return WaitFullJitter()
+
+
+def _retryable_failures() -> Callable[[RetryCallState], bool]:
+    from tenacity import retry_if_exception
+
+    return retry_if_exception(_is_retryable)
+
+
 def _judges_failures(policy: object, attribute: Any, strategy: Any) -> None:
-    if isinstance(strategy, _COMBINED):
+    import tenacity
+    from tenacity.asyncio import retry as async_strategies
+
+    if isinstance(
+        strategy,
+        tenacity.retry_any
+        | tenacity.retry_all
+        | async_strategies.retry_any
+        | async_strategies.retry_all,
+    ):
         for part in strategy.retries:
             _judges_failures(policy, attribute, part)
-    if isinstance(strategy, _JUDGES_RESULTS):
+    if isinstance(
+        strategy,
+        tenacity.retry_if_result | tenacity.retry_if_not_result | async_strategies.retry_if_result,
+    ):
         raise ConfigurationError(
             "retry: only failed attempts are judged, and they have no result; use "
             f"retry_if_exception or one of its kind instead of {type(strategy).__name__}"
@@ -70,10 +88,10 @@ class RetryPolicy:
         >>> policy = RetryPolicy(stop=stop_after_attempt(5), wait=wait_fixed(0.2))
     """
 
-    stop: Callable[[RetryCallState], bool] = field(factory=lambda: stop_after_attempt(3))
-    wait: Callable[[RetryCallState], float] = field(factory=WaitFullJitter)
+    stop: Callable[[RetryCallState], bool] = field(factory=_three_attempts)
+    wait: Callable[[RetryCallState], float] = field(factory=_full_jitter)
     retry: Callable[[RetryCallState], bool | Awaitable[bool]] = field(
-        factory=lambda: retry_if_exception(_is_retryable), validator=_judges_failures
+        factory=_retryable_failures, validator=_judges_failures
     )
     max_retry_after: float = 60.0
     budget: RetryBudget | None = None

@@ -8,16 +8,16 @@ from typing import Final
 
 from perfectpay_async.secrets import MASK, Secret
 
+# Not compiled here but by `re` when an error first needs them (it keeps what it compiled).
 # Fields of a JSON body whose text is secret or personal, whatever it looks like.
-_NAMED: Final = re.compile(
-    r'("(?:[a-z_]*(?:secret|token|number|cvc|cvv|iban)|api[-_]key)"\s{0,4}:\s{0,4}")'
-    r'[^"\\]*(?:\\.[^"\\]*)*',
-    re.DOTALL,
+_NAMED: Final = (
+    r'(?s)("(?:[a-z_]*(?:secret|token|number|cvc|cvv|iban)|api[-_]key)"\s{0,4}:\s{0,4}")'
+    r'[^"\\]*(?:\\.[^"\\]*)*'
 )
 
 # Each alternative but the last can begin only where a word begins, no word is read more than a few
 # times, and what is looked for behind a word is bounded: the time is linear in the text.
-_SUSPICIOUS: Final = re.compile(
+_SUSPICIOUS: Final = (
     r"(?<![0-9A-Za-z_])(?:"
     # Kept: a UUID, such as a request id. One without a letter could be a card number.
     r"(?P<uuid>(?=[0-9-]{0,35}[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})"
@@ -28,7 +28,7 @@ _SUSPICIOUS: Final = re.compile(
     r"|[0-9A-Za-z_]+_secret_[0-9A-Za-z]+"
     r")"
     # Card and account numbers, grouped or not, inside a word too.
-    r"|[0-9](?:[ -]{0,2}[0-9]){7,}",
+    r"|[0-9](?:[ -]{0,2}[0-9]){7,}"
 )
 
 
@@ -47,8 +47,8 @@ def redact(text: str, sensitive: Iterable[Secret] = ()) -> str:
     # Longest first, so that no part of one stays behind when a shorter one is inside it.
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, MASK)
-    text = _NAMED.sub(rf"\1{MASK}", text)
-    return _SUSPICIOUS.sub(lambda match: match["uuid"] or MASK, text)
+    text = re.sub(_NAMED, rf"\1{MASK}", text)
+    return re.sub(_SUSPICIOUS, lambda match: match["uuid"] or MASK, text)
 
 
 def _revealed(secret: Secret) -> str:

@@ -193,9 +193,7 @@ class TestWhatGoesByTheSession:
         assert raw_server.requests == []
 
 
-async def test_a_header_that_cannot_be_sent_means_nothing_was_sent(
-    open_client, raw_server, writes
-):
+async def test_a_header_that_cannot_be_sent_means_nothing_was_sent(open_client, raw_server, writes):
     async def broken(request, call_next):
         return await call_next(request.with_header("X-Note", "line\r\nX-Other: 1"))
 
