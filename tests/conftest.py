@@ -8,12 +8,18 @@ from traceback import TracebackException
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from multidict import CIMultiDict
 from yarl import URL
 
 from perfectpay_async.messages import Operation, Request, Response
 from perfectpay_async.secrets import MaskedBytes
 from perfectpay_async.testing import MockedApi
+
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -129,8 +135,8 @@ def make_request() -> Callable[..., Request]:
         repeatable: bool = True,
         idempotent_key: bool = False,
         body: bytes | None = None,
-        deadline: float = 5.0,
-        attempt_timeout: float = 2.0,
+        deadline: float = 60.0,
+        attempt_timeout: float = 20.0,
         **fields: Any,
     ) -> Request:
         now = asyncio.get_running_loop().time()

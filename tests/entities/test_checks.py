@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from perfectpay_async.entities.checks import checked, has_check_digit, is_digits
 from perfectpay_async.errors import InvalidRequestError
 
-REPEATABLE = settings(derandomize=True, deadline=None)
+REPEATABLE = settings(derandomize=True)
 
 
 def test_a_value_of_the_type_or_none_passes():

@@ -21,7 +21,7 @@ from perfectpay_async.entities import (
     SurchargeKind,
 )
 
-REPEATABLE = settings(derandomize=True, deadline=None)
+REPEATABLE = settings(derandomize=True)
 SIZES = {
     PaymentMethodKind: 16,
     PaymentMethodType: 121,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perfectpay_async.entities import CardExpiry, check_not_expired
 from perfectpay_async.errors import InvalidRequestError
 
-REPEATABLE = settings(derandomize=True, deadline=None)
+REPEATABLE = settings(derandomize=True)
 months = st.integers(1, 12)
 years = st.integers(2000, 2099)
 expiries = st.builds(CardExpiry, months, years, st.sampled_from([2, 4]))

@@ -17,7 +17,7 @@ from perfectpay_async.entities import (
 )
 from perfectpay_async.errors import InvalidRequestError
 
-REPEATABLE = settings(derandomize=True, deadline=None)
+REPEATABLE = settings(derandomize=True)
 CARD = "4000056655665556"
 
 

@@ -44,6 +44,20 @@ def request_to(raw_server, make_request):
     return make
 
 
+@pytest.fixture
+def holding(raw_server):
+    """The server never answers; the event is set when it has a request."""
+    has_one = asyncio.Event()
+
+    async def handler(reader, writer):
+        await raw_server.read_request(reader)
+        has_one.set()
+        await reader.read()
+
+    raw_server.handler = handler
+    return has_one
+
+
 async def test_what_it_sends_and_what_it_returns(transport, raw_server, request_to, answer):
     raw_server.answers(answer(b'{"a":1}', "200 OK", "X-Request-Id: req_9"))
     request = request_to(method="POST", body=b'{"card":1}').with_header("api-key", "k")
@@ -120,41 +134,38 @@ async def test_a_body_that_was_not_read_to_its_end_costs_the_connection(
 
 
 class TestTimers:
-    @pytest.fixture
-    def silent(self, raw_server):
-        async def handler(reader, writer):
+    @pytest.fixture(params=["silent", "dripping"])
+    def slow(self, request, raw_server, clock):
+        """A server whose answer takes 100 s and more."""
+
+        async def silent(reader, writer):
             await raw_server.read_request(reader)
-            await asyncio.sleep(30)
+            clock.advance(5)
+            await reader.read()
 
-        raw_server.handler = handler
-
-    @pytest.fixture
-    def dripping(self, raw_server):
-        async def handler(reader, writer):
+        async def dripping(reader, writer):
             await raw_server.read_request(reader)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
             for _ in range(1000):
                 writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(0.01)
+                clock.advance(0.1)
+                for _ in range(3):
+                    await asyncio.sleep(0)
 
-        raw_server.handler = handler
+        raw_server.handler = locals()[request.param]
 
-    @pytest.mark.parametrize("server", ["silent", "dripping"])
-    async def test_an_attempt_ends_on_time(self, transport, request_to, request, server):
-        request.getfixturevalue(server)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        with pytest.raises(AttemptTimeout, match=r"longer than 0\.1 s") as caught:
-            await transport.send(request_to(attempt_timeout=0.1))
-        assert loop.time() - began < 1.0
+    async def test_an_attempt_ends_on_time(self, transport, request_to, slow, clock):
+        began = clock.now
+        with pytest.raises(AttemptTimeout, match="longer than 5 s") as caught:
+            await transport.send(request_to(attempt_timeout=5.0))
+        assert clock.now - began < 6
         assert caught.value.outcome is Outcome.UNKNOWN
 
-    @pytest.mark.parametrize("server", ["silent", "dripping"])
-    async def test_the_deadline_ends_it_earlier(self, transport, request_to, request, server):
-        request.getfixturevalue(server)
+    async def test_the_deadline_ends_it_earlier(self, transport, request_to, slow, clock):
+        began = clock.now
         with pytest.raises(DeadlineExceeded) as caught:
-            await transport.send(request_to(deadline=0.3))
+            await transport.send(request_to(deadline=5.0))
+        assert clock.now - began < 6
         assert caught.value.outcome is Outcome.UNKNOWN
 
     async def test_nothing_is_sent_after_the_deadline(self, transport, raw_server, request_to):
@@ -164,7 +175,7 @@ class TestTimers:
         assert raw_server.connections == 0
 
     async def test_a_timeout_while_connecting_is_known_to_have_sent_nothing(
-        self, transport, make_request
+        self, transport, make_request, clock
     ):
         # A listener whose backlog is full takes no further connection: they hang half open.
         with socket.socket() as listener:
@@ -175,20 +186,27 @@ class TestTimers:
             for filler in fillers:
                 filler.setblocking(False)
                 filler.connect_ex(address)
-            await asyncio.sleep(0.05)
-            request = make_request(url=f"http://127.0.0.1:{address[1]}/", attempt_timeout=0.2)
+            request = make_request(url=f"http://127.0.0.1:{address[1]}/", attempt_timeout=5.0)
+            attempt = asyncio.create_task(transport.send(request))
+            await asyncio.sleep(0)
+            clock.advance(5)
             with pytest.raises(AttemptTimeout, match="connecting") as caught:
-                await transport.send(request)
+                await attempt
             for filler in fillers:
                 filler.close()
         assert caught.value.outcome is Outcome.NOT_SENT
 
-    async def test_waiting_for_a_connection_is_a_pool_timeout(self, silent, raw_server, request_to):
+    async def test_waiting_for_a_connection_is_a_pool_timeout(
+        self, holding, raw_server, request_to, clock
+    ):
         transport = AiohttpTransport(max_connections=1)
         first = asyncio.create_task(transport.send(request_to()))
-        await asyncio.sleep(0.02)
+        await holding.wait()
+        second = asyncio.create_task(transport.send(request_to(attempt_timeout=5.0)))
+        await asyncio.sleep(0)
+        clock.advance(5)
         with pytest.raises(PoolTimeout, match="no connection became free") as caught:
-            await transport.send(request_to(attempt_timeout=0.05))
+            await second
         assert caught.value.outcome is Outcome.NOT_SENT
         assert len(raw_server.requests) == 1
         first.cancel()
@@ -198,17 +216,18 @@ class TestTimers:
 
     async def test_a_cancelled_wait_gives_its_place_back(self, raw_server, request_to, answer):
         transport = AiohttpTransport(max_connections=1)
-        release = asyncio.Event()
+        has_one, release = asyncio.Event(), asyncio.Event()
 
         async def handler(reader, writer):
             while True:
                 await raw_server.read_request(reader)
+                has_one.set()
                 await release.wait()
                 writer.write(answer())
 
         raw_server.handler = handler
         tasks = [asyncio.create_task(transport.send(request_to())) for _ in range(3)]
-        await asyncio.sleep(0.02)
+        await has_one.wait()
         tasks[1].cancel()
         release.set()
         first, second, third = await asyncio.gather(*tasks, return_exceptions=True)
@@ -275,17 +294,12 @@ class TestBrokenExchanges:
         assert PLANTED_KEY not in text
 
     async def test_a_cancelled_exchange_shows_no_secret_either(
-        self, transport, raw_server, request_to
+        self, transport, holding, request_to
     ):
-        async def handler(reader, writer):
-            await raw_server.read_request(reader)
-            await asyncio.sleep(30)
-
-        raw_server.handler = handler
         request = request_to(method="POST", body=PLANTED_PAN.encode())
         request = request.with_header("api-key", MaskedStr(PLANTED_KEY))
         task = asyncio.create_task(transport.send(request))
-        await asyncio.sleep(0.05)
+        await holding.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await task

@@ -137,7 +137,7 @@ class TestEverySuspension:
             before = census()
             for step in range(1, 200):
                 raw_server.requests.clear()
-                client = open_client(**{"retry": HASTY, "attempt_timeout": 5, **(settings or {})})
+                client = open_client(**{"retry": HASTY, **(settings or {})})
                 cancelling = CancelAt(call(client), step, late=late)
                 task = asyncio.create_task(cancelling.run())
                 with contextlib.suppress(*ends_with):
@@ -278,10 +278,10 @@ class TestTimeoutsOfTheCaller:
 class TestDeadlines:
     """Wherever the time goes, the call is over within a tenth of a second of its deadline."""
 
-    DEADLINE = 0.2
+    DEADLINE = 5
 
     @pytest.fixture
-    def patient(self, open_client):
+    def patient(self, open_client, clock):
         return open_client(deadline=self.DEADLINE, attempt_timeout=30)
 
     async def failure_of(self, coroutine):
@@ -290,8 +290,10 @@ class TestDeadlines:
         assert self.DEADLINE - 0.01 < caught.value.elapsed < self.DEADLINE + 0.1
         return caught.value
 
-    async def test_headers_that_never_come(self, patient, raw_server):
+    async def test_headers_that_never_come(self, patient, raw_server, clock):
         async def handler(reader, writer):
+            await raw_server.read_request(reader)
+            clock.advance(self.DEADLINE)
             await reader.read()
 
         raw_server.handler = handler
@@ -299,34 +301,38 @@ class TestDeadlines:
         assert type(error) is DeadlineExceeded
         assert error.outcome is Outcome.UNKNOWN
 
-    async def test_headers_that_drip(self, patient, raw_server):
+    async def test_headers_that_drip(self, patient, raw_server, clock):
         async def handler(reader, writer):
+            await raw_server.read_request(reader)
             for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100:
                 writer.write(bytes([byte]))
-                await asyncio.sleep(0.01)
+                await drip(clock)
 
         raw_server.handler = handler
         error = await self.failure_of(patient.request("POST", "/x", json={}))
         assert type(error) is DeadlineExceeded
 
-    async def test_a_body_that_drips(self, patient, raw_server):
+    async def test_a_body_that_drips(self, patient, raw_server, clock):
         async def handler(reader, writer):
+            await raw_server.read_request(reader)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
             while True:
                 writer.write(b"x")
-                await asyncio.sleep(0.01)
+                await drip(clock)
 
         raw_server.handler = handler
         error = await self.failure_of(patient.request("POST", "/x", json={}))
         assert type(error) is DeadlineExceeded
         assert error.outcome is Outcome.UNKNOWN
 
-    async def test_a_server_that_does_not_read(self, patient, raw_server, census):
+    async def test_a_server_that_does_not_read(self, patient, raw_server, census, clock):
         received = asyncio.get_running_loop().create_future()
+        is_over = asyncio.Event()
 
         async def handler(reader, writer):
             writer.transport.pause_reading()
-            await asyncio.sleep(2 * self.DEADLINE)
+            clock.advance(self.DEADLINE)
+            await is_over.wait()
             writer.transport.resume_reading()
             received.set_result(len(await reader.read()))
 
@@ -336,12 +342,12 @@ class TestDeadlines:
         assert type(error) is DeadlineExceeded
         assert error.outcome is Outcome.UNKNOWN
         # Now it reads, and gets what the kernel had taken; the rest is not sent any more.
-        async with asyncio.timeout(5):
-            assert await received < 12_000_000
+        is_over.set()
+        assert await received < 12_000_000
         await patient.close()
         await census.returns_to(before)
 
-    async def test_a_connection_that_is_never_accepted(self, open_client):
+    async def test_a_connection_that_is_never_accepted(self, open_client, clock):
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(0)
@@ -350,48 +356,63 @@ class TestDeadlines:
             for filler in fillers:
                 filler.setblocking(False)
                 filler.connect_ex(address)
-            await asyncio.sleep(0.02)
             client = open_client(
                 base_url=f"http://127.0.0.1:{address[1]}",
                 deadline=self.DEADLINE,
                 attempt_timeout=30,
                 connect_timeout=30,
             )
-            error = await self.failure_of(client.request("POST", "/x", json={}))
+            call = asyncio.create_task(client.request("POST", "/x", json={}))
+            await asyncio.sleep(0)
+            clock.advance(self.DEADLINE)
+            error = await self.failure_of(call)
             for filler in fillers:
                 filler.close()
         assert type(error) is DeadlineExceeded
         assert error.outcome is Outcome.NOT_SENT
 
-    @pytest.fixture
-    def one_place(self, open_client, raw_server):
+    async def test_a_full_pool(self, open_client, raw_server, clock):
+        has_request = asyncio.Event()
+
         async def handler(reader, writer):
+            await raw_server.read_request(reader)
+            has_request.set()
             await reader.read()
 
         raw_server.handler = handler
-        return open_client(deadline=30, attempt_timeout=30, max_connections=1)
-
-    async def test_a_full_pool(self, one_place, raw_server):
+        one_place = open_client(max_connections=1)
         async with asyncio.TaskGroup() as group:
             holder = group.create_task(one_place.request("GET", "/x"))
-            await asyncio.sleep(0.01)
+            await has_request.wait()
             queued = one_place.with_options(deadline=self.DEADLINE)
-            error = await self.failure_of(queued.request("POST", "/x", json={}))
+            call = group.create_task(self.failure_of(queued.request("POST", "/x", json={})))
+            await asyncio.sleep(0)
+            clock.advance(self.DEADLINE)
+            error = await call
             holder.cancel()
         assert type(error) is PoolTimeout
         assert error.outcome is Outcome.NOT_SENT
         assert error.status is None
         assert raw_server.connections == 1
 
-    async def test_waiting_for_a_place_is_not_the_time_of_the_server(self, open_client, raw_server):
+    async def test_waiting_for_a_place_is_not_the_time_of_the_server(
+        self, open_client, raw_server, clock
+    ):
         async def handler(reader, writer):
             while True:
                 await raw_server.read_request(reader)
-                await asyncio.sleep(0.15)
+                await drip(clock, 3)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
         raw_server.handler = handler
-        client = open_client(max_connections=1, attempt_timeout=0.25)
-        # The second waits 0.15 s and takes 0.15 s: more than an attempt may take, but not of it.
+        client = open_client(max_connections=1, attempt_timeout=5)
+        # The second waits 3 s and takes 3 s: more than an attempt may take, but not of it.
         answers = await asyncio.gather(*(client.request("POST", "/x", json={}) for _ in range(2)))
-        assert all(0.1 < answer.elapsed < 0.25 for answer in answers)
+        assert [answer.elapsed for answer in answers] == pytest.approx([3, 3])
+
+
+async def drip(clock, seconds=0.01):
+    """Let time go by on a server, and timers go off."""
+    clock.advance(seconds)
+    for _ in range(3):
+        await asyncio.sleep(0)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfectpay_async.http.timer import Timer, Timers
+from perfectpay_async.testing import VirtualClock
 
 
 def timer(seconds, timers=None):
@@ -120,26 +121,31 @@ class TestTogether:
         async def call(name, seconds):
             try:
                 with timer(seconds, timers):
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(200)
                     ended.append(f"{name} in time")
             except TimeoutError:
                 ended.append(f"{name} too late")
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(call("a", 60))
-            group.create_task(call("b", 0.05))
-            group.create_task(call("c", 0.01))
+        with VirtualClock():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(call("a", 60_000))
+                group.create_task(call("b", 50))
+                group.create_task(call("c", 10))
         assert ended == ["c too late", "b too late", "a in time"]
         assert not timers_of_the_loop()
 
     async def test_a_later_moment_is_looked_at_again(self):
         timers = Timers()
         loop = asyncio.get_running_loop()
-        with pytest.raises(TimeoutError), timer(0.01, timers) as inside:  # noqa: PT012
-            inside.reschedule(loop.time() + 0.05)
-            await asyncio.sleep(0.03)
+        with (  # noqa: PT012
+            VirtualClock(),
+            pytest.raises(TimeoutError),
+            timer(10, timers) as inside,
+        ):
+            inside.reschedule(loop.time() + 50)
+            await asyncio.sleep(30)
             assert not inside.expired
-            await asyncio.sleep(5)
+            await asyncio.sleep(5_000)
 
 
 class Handle:

@@ -34,7 +34,7 @@ async def read(pages, found=None):
     return found
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.integers(0, 60),
     st.integers(1, 12),

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from multidict import MultiDict
 from yarl import URL
@@ -662,7 +662,6 @@ TAKES_A_BODY = (
 
 
 @pytest.mark.parametrize("dialect", ["perfectpay", "hyperswitch"])
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(TAKES_A_BODY), st.dictionaries(KEYS, JSON, max_size=6))
 def test_any_body_is_answered_or_refused_with_a_4xx(dialect, operation, body):
     sandbox = Sandbox(dialect=dialect)

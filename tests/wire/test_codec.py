@@ -33,7 +33,8 @@ from perfectpay_async.wire.codec import (
 )
 
 REPEATABLE = settings(
-    derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 Answer = Callable[..., Response]
 Body = dict[str, Any]

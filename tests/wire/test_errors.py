@@ -29,7 +29,8 @@ from perfectpay_async.secrets import MASK, Secret
 from perfectpay_async.wire.errors import error_from
 
 REPEATABLE = settings(
-    derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 Answer = Callable[..., Response]
 

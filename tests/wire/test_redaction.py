@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from perfectpay_async.secrets import MASK, Secret
 from perfectpay_async.wire.redaction import redact
 
-REPEATABLE = settings(derandomize=True, deadline=None)
+REPEATABLE = settings(derandomize=True)
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ runs = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(length=st.integers(0, 2_300), runs=runs, known=st.booleans())
 def test_what_remains_is_what_has_not_ended_in_order(length, runs, known):
     """For any number of runs, each of which reads some rows and ends some of them."""
