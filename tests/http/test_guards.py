@@ -48,9 +48,10 @@ def slow(raw_server, answer, right_body):
                 try:
                     async with asyncio.timeout(seconds):
                         await reader.read(1)
-                    return
                 except TimeoutError:
                     writer.write(answer(right_body(request)))
+                else:
+                    return
 
         raw_server.handler = handler
 
