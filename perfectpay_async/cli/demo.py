@@ -138,7 +138,7 @@ class _Runner:
             kill_after: Kill the process when so much has been.
 
         Returns:
-            The exit code of the process.
+            The exit code of the process, as a shell gives it: 128 and more when a signal ended it.
         """
         process = await asyncio.create_subprocess_exec(
             *self._command,
@@ -159,7 +159,8 @@ class _Runner:
                 self.killed = True
         shown, _ = await ended
         out.print(shown.decode(), end="", markup=False)
-        return process.returncode or ExitCode.DONE
+        code = process.returncode or ExitCode.DONE
+        return code if code >= 0 else 128 - code
 
 
 def _new_expiries(count: int) -> Iterable[CardExpiry]:

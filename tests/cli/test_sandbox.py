@@ -21,12 +21,12 @@ def test_it_serves_until_it_is_told_to_end_and_says_how_to_use_it(start, number)
     curl = lines[8].split()
     assert curl[:4] == ["curl", "-H", '"api-key:', 'snd_mine"']
     request = urllib.request.Request(curl[4], headers={"api-key": "snd_mine"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200
     assert curl[4].rpartition("/")[2] in lines[6]
 
     process.send_signal(number)
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=60)
 
     assert (process.returncode, out, err) == (0, "", "")
 
@@ -36,7 +36,7 @@ def test_settings_reach_the_server(start):
     url = process.stdout.readline().split()[3]
 
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{url}/payment_methods/x", timeout=5)
+        urllib.request.urlopen(f"{url}/payment_methods/x", timeout=60)
 
     assert refused.value.code == 503
     refused.value.close()

@@ -278,7 +278,7 @@ class TestClosing:
 
     async def test_a_view_and_its_client_end_together(self, client, slow):
         slow(0)
-        view = client.with_options(deadline=1)
+        view = client.with_options(deadline=50)
         await view.payment_methods.retrieve("pm_1")
         await client.close()
         with pytest.raises(ClientClosedError):

@@ -21,7 +21,7 @@ def updates(sandbox: Sandbox) -> list[LedgerRequest]:
     return [request for request in sandbox.ledger.requests if request.operation == UPDATE]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():

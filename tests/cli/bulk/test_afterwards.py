@@ -298,7 +298,7 @@ class TestAfterwards:
     def test_a_job_on_stdin_asks_for_its_input(self, sandbox, start, capsys):
         (card,) = sandbox.seed_cards(1)
         process = start("bulk", "run", "-", "--quiet")
-        process.communicate(f"payment_method_id,exp_month,exp_year\n{card},12,31\n", timeout=20)
+        process.communicate(f"payment_method_id,exp_month,exp_year\n{card},12,31\n", timeout=60)
         assert process.returncode == 0
 
         assert bulk("verify", "stdin-1") == 2

@@ -111,7 +111,7 @@ class TestJournalTrouble:
         wait_for(lambda: len(updates(sandbox)) > 40)
 
         (jobs / "cards-1.job").unlink()
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
 
         assert process.returncode == 7
         assert "was deleted or replaced while the job was under way" in err
@@ -147,7 +147,7 @@ def test_a_stopped_run_says_how_it_goes_on(sandbox, write_csv, start, jobs):
     wait_for(lambda: len(updates(sandbox)) > 8)
 
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 143
     command = err.partition("Go on with: ")[2].splitlines()[0].split()

@@ -354,7 +354,7 @@ class TestStdin:
         process = start("bulk", "plan", str(pipe), "--json")
         pipe.write_text(f"{HEADER}a,12,31\n")
 
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
 
         assert process.returncode == 0, err
         assert json.loads(out)["rows"] == 1

@@ -23,6 +23,10 @@ def open_files(pid):
             yield str(descriptor.readlink())
 
 
+def is_asleep(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
 CARD_NUMBER = "4242424242424242"
 HEADER = "payment_method_id,exp_month,exp_year\n"
 NOT_FOUND = (
@@ -271,7 +275,7 @@ class TestStdin:
         first, second = sandbox.seed_cards(2)
         process = start("bulk", "run", "-", "--json")
 
-        out, err = process.communicate(f"{HEADER}{first},12,31\n{second},12,31\n", timeout=10)
+        out, err = process.communicate(f"{HEADER}{first},12,31\n{second},12,31\n", timeout=60)
 
         assert process.returncode == 0, err
         assert json.loads(out)["ok"] == 2
@@ -280,7 +284,7 @@ class TestStdin:
         (card,) = sandbox.seed_cards(1)
         process = start("bulk", "run", "-", "--json")
 
-        out, err = process.communicate(f"{HEADER}{card},12,31\n{CARD_NUMBER},12,31\n", timeout=10)
+        out, err = process.communicate(f"{HEADER}{card},12,31\n{CARD_NUMBER},12,31\n", timeout=60)
 
         assert process.returncode == 3
         assert out == ""
@@ -291,7 +295,7 @@ class TestStdin:
     def test_a_refusal_at_once_is_3(self, start):
         process = start("bulk", "run", "-")
 
-        _, err = process.communicate("nonsense\n", timeout=10)
+        _, err = process.communicate("nonsense\n", timeout=60)
 
         assert process.returncode == 3
         assert "the header lacks the column payment_method_id" in err
@@ -310,7 +314,7 @@ class TestSignals:
         wait_for(lambda: len(sandbox.ledger.requests) > 8)
 
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
 
         account = json.loads(out)
         assert process.returncode == code, err
@@ -328,7 +332,7 @@ class TestSignals:
         while "Finishing" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=60)
 
         account = json.loads(out)
         assert process.returncode == 130
@@ -341,11 +345,18 @@ class TestSignals:
         process.stdin.write(f"{HEADER}pm_1,12,31\n")
         process.stdin.flush()
         # The copy of stdin: it has no name, so that it is gone whatever ends the process.
-        wait_for(lambda: any(str(tmp_path) in name for name in open_files(process.pid)))
+        wait_for(
+            lambda: any(
+                str(tmp_path) in name and name.endswith("(deleted)")
+                for name in open_files(process.pid)
+            )
+        )
         assert list(tmp_path.iterdir()) == []
+        # Python loses a signal that comes just before a read begins: so let it have begun.
+        wait_for(lambda: is_asleep(process.pid))
 
         process.send_signal(number)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
         assert process.returncode in (130, -signal.SIGTERM)
         assert sandbox.ledger.requests == []
@@ -443,7 +454,7 @@ def test_a_reader_that_has_gone_is_no_bug_of_ours(sandbox, write_csv, start):
     process.stdout.close()
     process.stdout = None
 
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert err.startswith("The job is cards-1, in ")
