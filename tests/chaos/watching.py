@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import Factory, define
 
-from perfectpay_async import Next, Request, Response
+from perfectpay_async import DeadlineExceeded, Next, Outcome, Request, Response
 from perfectpay_async.sandbox import Ledger, LedgerRequest
 
 BEAT: Final = 0.01
@@ -35,6 +35,7 @@ class Sent:
         request_id: Its `x-request-id`.
         retry_after: What the answer asked for, in seconds.
         requests: What of it arrived.
+        begun: Whether anything was done for it; not when its call's time was over by then.
     """
 
     call: str
@@ -48,6 +49,7 @@ class Sent:
     request_id: str | None = None
     retry_after: float | None = None
     requests: list[LedgerRequest] = Factory(list)
+    begun: bool = True
 
     @property
     def request(self) -> LedgerRequest | None:
@@ -77,6 +79,9 @@ class Witness:
             if "Retry-After" in response.headers:
                 sent.retry_after = float(response.headers["Retry-After"])
             return response
+        except DeadlineExceeded as error:
+            sent.begun = error.connecting or error.outcome is not Outcome.NOT_SENT
+            raise
         finally:
             sent.ended = now()
 

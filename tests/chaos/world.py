@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from attrs import evolve
@@ -131,7 +131,7 @@ async def perform(client: PerfectPay, ask: Ask) -> Done:
     await asyncio.wait({task}, timeout=ask.cancel_after)
     if task.cancel():
         done.cancelled = now()
-        await asyncio.wait({task}, timeout=PATIENCE * BEAT)
+        await _ended({task})
     if not task.done():
         done.error = TimeoutError("it did not end")
     elif task.cancelled():
@@ -178,9 +178,16 @@ async def _hold(client: PerfectPay, sandbox: Sandbox, most: int) -> int:
     held = len(sandbox.ledger.requests) - first
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks, timeout=PATIENCE * BEAT)
+    await _ended(tasks)
     sandbox.faults.clear()
     return held
+
+
+async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    for _ in range(PATIENCE):
+        _, pending = await asyncio.wait(tasks, timeout=BEAT)
+        if not pending:
+            break
 
 
 async def _is_usable(client: PerfectPay) -> bool:
