@@ -105,6 +105,26 @@ def http_answer(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> b
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+class HandClock:
+    """The clock of the running loop, moved by hand: what the machine takes is no time.
+
+    Timers of the loop go off in the turns that follow an `advance`, and never otherwise.
+    """
+
+    def __init__(self) -> None:
+        self.now = asyncio.get_running_loop().time()
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
+    clock = HandClock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock.now)
+    return clock
+
+
 @pytest.fixture
 async def raw_server() -> AsyncIterator[RawServer]:
     server = RawServer()

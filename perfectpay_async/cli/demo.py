@@ -90,7 +90,7 @@ async def _demonstrate(cards: int, faults: Sequence[Fault], concurrency: int, se
             runner = _Runner(server, Path(directory), concurrency)
             _write_csv(runner.file, wanted)
             code = await runner.run(out, server.ledger, kill_after=cards // 2)
-            if runner.killed:
+            if runner.killed and not runner.interrupted:
                 out.print(
                     f"Killed in the middle, after {counted(len(server.ledger.writes), 'write')}"
                 )
@@ -114,10 +114,12 @@ class _Runner:
 
     Attributes:
         killed: Whether a process was killed; its exit code says so on some systems alone.
+        interrupted: The signal that came and was handed on; 0 for none.
     """
 
     def __init__(self, server: Sandbox, directory: Path, concurrency: int) -> None:
         self.killed: bool = False
+        self.interrupted: int = 0
         self.file: Path = directory / "expiries.csv"
         self.state: Path = directory / "jobs"
         self._environment = {**os.environ, "PERFECTPAY_API_KEY": server.api_key}
@@ -138,7 +140,7 @@ class _Runner:
             kill_after: Kill the process when so much has been.
 
         Returns:
-            The exit code of the process, as a shell gives it: 128 and more when a signal ended it.
+            The exit code of the process, or that of a signal which came meanwhile.
         """
         process = await asyncio.create_subprocess_exec(
             *self._command,
@@ -151,7 +153,13 @@ class _Runner:
         )
         ended = asyncio.create_task(process.communicate())
         enough = float("inf") if kill_after is None else kill_after
-        with call_on_signals(process.send_signal), suppress(ProcessLookupError):
+
+        def hand_on(number: int) -> None:
+            self.interrupted = number
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+
+        with call_on_signals(hand_on), suppress(ProcessLookupError):
             while len(ledger.writes) <= enough and not ended.done():
                 await asyncio.wait([ended], timeout=_LOOK_EVERY)
             if not ended.done():
@@ -159,8 +167,8 @@ class _Runner:
                 self.killed = True
         shown, _ = await ended
         out.print(shown.decode(), end="", markup=False)
-        code = process.returncode or ExitCode.DONE
-        return code if code >= 0 else 128 - code
+        # A process that had hardly begun ends with a code of its own.
+        return 128 + self.interrupted if self.interrupted else process.returncode or ExitCode.DONE
 
 
 def _new_expiries(count: int) -> Iterable[CardExpiry]:

@@ -11,6 +11,7 @@ from perfectpay_async.bulk.pace import Pace, StopAfterAttempts
 from perfectpay_async.errors import ConnectionLostError, RateLimited, ServerError
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.sandbox import Sandbox
+from perfectpay_async.testing import VirtualClock
 
 
 @pytest.fixture
@@ -68,17 +69,19 @@ class TestSchedule:
             await asyncio.gather(first, second)
 
     async def test_who_is_cancelled_takes_no_place(self, make_request, answers):
-        pace = Pace(1_000.0, 64)
-        pace._control.rate = lambda _now: 10.0
-        await pace(make_request(), answers())
-        waiting = [asyncio.create_task(pace(make_request(), answers())) for _ in range(20)]
-        await asyncio.sleep(0.01)
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        request = make_request(deadline=1e9)
+        with VirtualClock():
+            pace = Pace(1_000.0, 64)
+            pace._control.rate = lambda _now: 0.1
+            await pace(request, answers())
+            waiting = [asyncio.create_task(pace(request, answers())) for _ in range(20)]
+            await asyncio.sleep(0.01)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
-        async with asyncio.timeout(0.5):
-            await pace(make_request(), answers())
+            async with asyncio.timeout(20):  # its own turn comes after 10 s, a further one after 20
+                await pace(request, answers())
         assert pace.figures.requests == 2
 
     async def test_the_deadline_ends_the_wait(self, make_request, answers):
@@ -92,7 +95,10 @@ class TestSchedule:
 
 
 class TestCap:
-    async def test_a_cancelled_request_gives_its_place_back(self, make_request, answers):
+    async def test_a_cancelled_request_gives_its_place_back(
+        self, make_request, answers, monkeypatch
+    ):
+        monkeypatch.setattr(pace_module, "_STALLED_SECONDS", 1e9)
         pace = Pace(1_000.0, 1)
 
         async def hangs(_request):
@@ -105,7 +111,7 @@ class TestCap:
         assert not waiting.done()
         hanging.cancel()
 
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(20):
             assert (await waiting).status == 200
 
     async def test_stalled_requests_do_not_stop_the_run(self, make_request, answers, monkeypatch):
@@ -118,37 +124,37 @@ class TestCap:
         hanging = asyncio.create_task(pace(make_request(), hangs))
         await asyncio.sleep(0.01)
 
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(20):
             await pace(make_request(), answers())
         hanging.cancel()
 
 
 class TestGate:
     async def test_it_holds_everything_but_a_probe(self, make_request, answers):
-        pace, sent = Pace(1_000.0, 64), []
-        await pace(make_request(), answers(429))
-        await pace(make_request(), answers(429, retry_after="0.22"))
-        assert not pace.gate_open
-
-        answer_now = asyncio.Event()
+        request, sent, answer_now = make_request(deadline=1e9), [], asyncio.Event()
 
         async def slow(request):
             sent.append(request)
             await answer_now.wait()
             return await answers()(request)
 
-        others = [asyncio.create_task(pace(make_request(), slow)) for _ in range(3)]
-        others.append(asyncio.create_task(pace.room()))
-        await asyncio.sleep(0.15)
-        assert not sent
-        await asyncio.sleep(0.18)
-        assert len(sent) == 1
-        assert not any(task.done() for task in others)
+        with VirtualClock():
+            pace = Pace(1_000.0, 64)
+            await pace(request, answers(429))
+            await pace(request, answers(429, retry_after="22"))
+            assert not pace.gate_open
 
-        answer_now.set()
-        async with asyncio.timeout(2):
+            others = [asyncio.create_task(pace(request, slow)) for _ in range(3)]
+            others.append(asyncio.create_task(pace.room()))
+            await asyncio.sleep(15)
+            assert not sent
+            await asyncio.sleep(18)
+            assert len(sent) == 1
+            assert not any(task.done() for task in others)
+
+            answer_now.set()
             await asyncio.gather(*others)
-        assert pace.gate_open
+            assert pace.gate_open
 
     async def test_its_throttles_are_not_counted_as_attempts(self, make_request, answers):
         pace = Pace(1_000.0, 64)

@@ -287,7 +287,7 @@ class TestOneCardAtATime:
         api.answer = first_waits_for_all_others
         rows = [("pm_first", NEW), ("pm_first", NEW), *rows_of(100)]
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             report = await update(client, rows, concurrency=4)
 
         assert report.ok == 102
@@ -350,7 +350,7 @@ class TestStops:
             yield ("pm_1", NEW)
             await asyncio.Event().wait()
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             report = await update(client, source(), concurrency=3)
 
         assert report.rejected == 1

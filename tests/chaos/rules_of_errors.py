@@ -62,9 +62,7 @@ def _sum(done: Done, failure: PerfectPayError) -> Iterator[str]:
             yield f"{done}: {failure.outcome}, but it was never sent"
     elif worst is not None and failure.outcome is not worst:
         yield f"{done}: {failure.outcome} after {outcomes}"
-    made = [
-        sent.number for sent in done.sent if sent.begun and sent.operation == failure.operation
-    ]
+    made = [sent.number for sent in done.sent if sent.begun and sent.operation == failure.operation]
     told = [attempt.number for attempt, _ in done.reported]
     # One that began after the deadline, as on a busy machine, sends nothing and is not told of.
     late = isinstance(failure, DeadlineExceeded) and not failure.connecting

@@ -75,13 +75,14 @@ class Witness:
         self.sent[call].append(sent)
         try:
             response = await call_next(request.with_header("Idempotency-Key", f"{call} {place}"))
+        except DeadlineExceeded as error:
+            sent.begun = error.connecting or error.outcome is not Outcome.NOT_SENT
+            raise
+        else:
             sent.status, sent.request_id = response.status, response.request_id
             if "Retry-After" in response.headers:
                 sent.retry_after = float(response.headers["Retry-After"])
             return response
-        except DeadlineExceeded as error:
-            sent.begun = error.connecting or error.outcome is not Outcome.NOT_SENT
-            raise
         finally:
             sent.ended = now()
 

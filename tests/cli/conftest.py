@@ -25,10 +25,16 @@ def sandbox() -> Iterator[Sandbox]:
     server = Sandbox()
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(60)
     yield server
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(60)
+    asyncio.run_coroutine_threadsafe(_stop(server), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+
+
+async def _stop(server: Sandbox) -> None:
+    await server.stop()
+    for _ in range(10):  # what it had just accepted is closed some turns of the loop later
+        await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -45,7 +45,8 @@ async def test_elsewhere_there_is_a_plain_line_now_and_then(tally, monkeypatch):
     async with show_progress(tally, None, shown_on):
         await asyncio.sleep(0)
         tally.add(RowResult(5, "pm", Verdict.OK, attempts=1))
-        await asyncio.sleep(0.1)
+        while file.getvalue().count("\n") < 2:  # noqa: ASYNC110 - a console tells nobody
+            await asyncio.sleep(0.01)
 
     lines = file.getvalue().splitlines()
     assert lines[0].startswith("1,205 rows  50/s  ok 1,201")
@@ -73,7 +74,8 @@ async def test_what_the_rate_control_does_is_shown(tally, figures, text, monkeyp
     shown_on, file = console(terminal=False)
 
     async with show_progress(tally, 5_000, shown_on):
-        await asyncio.sleep(0.05)
+        while not file.getvalue():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
 
     assert text in file.getvalue()
 

@@ -82,7 +82,7 @@ class TestTheTask:
         chunk = broker.register_task(run, TASK)
         await broker.startup()
         sent = await chunk.kiq(value)
-        result = await sent.wait_result(timeout=5)
+        result = await sent.wait_result(timeout=60)
         await broker.shutdown()
         return result, noted.endings
 
@@ -120,7 +120,7 @@ class Served:
 
     async def stop(self):
         self._stopping.set()
-        await asyncio.wait_for(self._task, 20)
+        await asyncio.wait_for(self._task, 60)
 
 
 async def publish(url, address, body, queue=None):
@@ -132,7 +132,7 @@ async def publish(url, address, body, queue=None):
         )
 
 
-async def until(condition, patience=30.0):
+async def until(condition, patience=60.0):
     async with asyncio.timeout(patience):
         while not await condition():  # noqa: ASYNC110 - the broker tells nobody
             await asyncio.sleep(0.05)

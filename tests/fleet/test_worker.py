@@ -51,7 +51,7 @@ def spoil(sandbox, faults):
     sandbox.faults = FaultPlan(FaultPlan.parse(faults), random.Random(1))
 
 
-async def until(condition, patience=30.0):
+async def until(condition, patience=60.0):
     async with asyncio.timeout(patience):
         while not condition():  # noqa: ASYNC110 - the sandbox tells nobody
             await asyncio.sleep(0.005)
@@ -215,7 +215,7 @@ class TestLosingTheLease:
             await until(lambda: len(sandbox.ledger.requests) > 5)
             now[0] = 25.0
             assert (await worker.run_chunk(message)).ending is Ending.HELD
-            report = await asyncio.wait_for(task, 30)
+            report = await asyncio.wait_for(task, 60)
         assert report.ending is Ending.DONE
         assert (await ledger.progress(job.facts.id)).counts[Verdict.OK] == 100
 
@@ -260,7 +260,7 @@ class TestStopping:
         ):
             await until(lambda: len(sandbox.ledger.writes) > 5)
             await ledger.stop_job(job.facts.id, "FleetError", "stopped by an operator")
-            report = await asyncio.wait_for(task, 30)
+            report = await asyncio.wait_for(task, 60)
         assert (report.ending, report.reason) == (Ending.STOPPED, "the job was stopped")
         assert len(sandbox.ledger.writes) < 100
         assert (await ledger.job("1")).reason == "stopped by an operator"
@@ -287,7 +287,7 @@ class TestStopping:
         ):
             await until(lambda: len(sandbox.ledger.writes) > 5)
             worker.drain(10.0)
-            report = await asyncio.wait_for(task, 30)
+            report = await asyncio.wait_for(task, 60)
             assert (await worker.run_chunk(message)).ending is Ending.RELEASED
         assert report.ending is Ending.RELEASED
         written = len(sandbox.ledger.writes)

@@ -46,26 +46,6 @@ def client(open_client: Callable[..., PerfectPay]) -> PerfectPay:
     return open_client()
 
 
-class HandClock:
-    """The clock of the running loop, moved by hand: what the machine takes is no time.
-
-    Timers of the loop go off in the turns that follow an `advance`, and never otherwise.
-    """
-
-    def __init__(self) -> None:
-        self.now = asyncio.get_running_loop().time()
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
-    clock = HandClock()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock.now)
-    return clock
-
-
 @pytest.fixture
 async def quiet_loop() -> AsyncIterator[None]:
     """Fails when something ends up in the event loop's exception handler."""

@@ -117,7 +117,7 @@ async def start(clock) -> AsyncIterator[Callable[..., Any]]:
         async def start(**settings: Any) -> Caller:
             sandbox = await stack.enter_async_context(Sandbox(now=clock, **settings))
             sandbox.seed_customer("cus_1")
-            timeout = aiohttp.ClientTimeout(total=5)
+            timeout = aiohttp.ClientTimeout(total=60)
             session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
             return Caller(sandbox, session)
 

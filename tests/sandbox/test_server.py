@@ -51,7 +51,7 @@ async def connect(sandbox, method_id):
 
 
 async def eventually(condition):
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.002)
 
@@ -101,9 +101,11 @@ class TestTheLedger:
         for secret in (number, "'946'", "Ida Brook"):
             assert secret not in seen
 
-    async def test_counts_what_is_under_way_for_one_id(self, sandbox, update):
-        sandbox.faults.add(Fault.latency(0.05))
-        await asyncio.gather(update(), update(), update())
+    async def test_counts_what_is_under_way_for_one_id(self, sandbox, connect):
+        sandbox.faults.add(Fault.stall())
+        for _ in range(3):
+            await connect()
+        await eventually(lambda: len(sandbox.ledger.requests) == 3)
         assert sandbox.ledger.max_in_flight_per_id == 3
         assert sorted(entry.in_flight for entry in sandbox.ledger.requests) == [1, 2, 3]
 
@@ -245,7 +247,7 @@ class TestFaults:
         assert bool(sandbox.ledger.writes) is applied
 
     async def test_latency_comes_before_the_write(self, sandbox, connect, method_id):
-        sandbox.faults.add(Fault.latency(0.05))
+        sandbox.faults.add(Fault.latency(99, times=1), Fault.latency(0.05))
         _, writer = await connect()
         await eventually(lambda: sandbox.ledger.requests)
         writer.close()
@@ -307,14 +309,15 @@ class TestSeeding:
 
 class TestLifecycle:
     async def test_stop_waits_for_nobody_and_leaves_no_task(self, call, sandbox, connect):
-        sandbox.faults.add(Fault.stall(times=2), Fault.drip(9, times=1), Fault.latency(9, times=1))
+        slow = (Fault.drip(99, times=1), Fault.latency(99, times=1))
+        sandbox.faults.add(Fault.stall(times=2), *slow)
         for _ in range(4):
             await connect()
         await eventually(lambda: len(sandbox.ledger.requests) == 4)
         loop = asyncio.get_running_loop()
         started = loop.time()
         await sandbox.stop()
-        assert loop.time() - started < 1.0
+        assert loop.time() - started < 20
         await asyncio.sleep(0)
         assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
         assert all(entry.finished for entry in sandbox.ledger.requests)
