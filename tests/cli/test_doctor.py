@@ -89,9 +89,10 @@ class TestTheCommand:
         assert checks["key"]["status"] == "ok"
 
     def test_a_server_that_is_not_there_is_1(self, doctor):
-        with socket.create_server(("127.0.0.1", 0)) as taken:
+        with socket.socket() as taken:  # so that nobody listens there meanwhile
+            taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-        code, checks = doctor("--base-url", f"http://127.0.0.1:{port}")
+            code, checks = doctor("--base-url", f"http://127.0.0.1:{port}")
         assert code == 1
         assert checks["tcp"]["status"] == "fail"
         assert "authentication" not in checks

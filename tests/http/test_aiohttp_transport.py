@@ -398,6 +398,6 @@ class TestOwnership:
 
 @pytest.fixture
 def unused_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    with socket.socket() as taken:  # so that nobody listens there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
