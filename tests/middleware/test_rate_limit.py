@@ -80,7 +80,7 @@ async def test_a_cancelled_wait_leaves_its_place_to_the_next(server, make_reques
     assert 90 < last - first < 110
 
 
-@pytest.mark.parametrize("settings", [{"requests_per_second": 2}, {"max_in_flight": 1}])
+@pytest.mark.parametrize("settings", [{"requests_per_second": 0.01}, {"max_in_flight": 1}])
 async def test_a_wait_ends_at_the_deadline_with_nothing_sent(server, make_request, settings):
     limit = RateLimit(**settings)
     server.gate.clear()
