@@ -215,12 +215,11 @@ class PerfectPay:
         """Bulk work: the same operation on any number of cards."""
         from .bulk import Bulk
 
-        def paced(pace: Middleware, gate: Middleware, options: RequestOptions) -> PaymentMethods:
+        def paced(pace: Middleware, gate: Middleware, options: RequestOptions) -> Caller:
             pipeline = self._pipeline(pace=pace, gate=gate)
-            caller = self._caller.with_options(options).through(pipeline)
-            return PaymentMethods(caller, self._dialect)
+            return self._caller.with_options(options).through(pipeline)
 
-        return Bulk(paced, str(self._root), self._transport)
+        return Bulk(paced, self._dialect, str(self._root), self._transport)
 
     async def request(
         self,

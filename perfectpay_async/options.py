@@ -23,7 +23,6 @@ _OWNED_HEADERS: Final = frozenset(
         "transfer-encoding",
     }
 )
-_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 def check_seconds(name: str, value: object) -> None:
@@ -115,8 +114,3 @@ class RequestOptions(Draftable):
 
 
 _make_options: Final = maker_of(RequestOptions)
-
-
-def options_with_key(key: str) -> RequestOptions:
-    """Return options that set the idempotency key alone, at a tenth of the cost: unchecked."""
-    return _make_options(None, None, None, key, _NO_HEADERS)

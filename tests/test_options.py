@@ -3,7 +3,6 @@ from __future__ import annotations
 import attrs
 
 from perfectpay_async import RequestOptions, RetryPolicy
-from perfectpay_async.options import options_with_key
 
 RETRY = RetryPolicy()
 DEFAULTS = RequestOptions(
@@ -11,13 +10,8 @@ DEFAULTS = RequestOptions(
 )
 
 
-def test_options_with_a_key_are_options_like_any_other():
-    assert options_with_key("k") == RequestOptions(idempotency_key="k")
-    assert type(options_with_key("k")) is RequestOptions
-
-
 def test_what_is_left_out_is_taken_from_the_defaults():
-    both = options_with_key("k").over(DEFAULTS)
+    both = RequestOptions(idempotency_key="k").over(DEFAULTS)
 
     assert both == attrs.evolve(DEFAULTS, idempotency_key="k")
 

@@ -11,6 +11,7 @@ from perfectpay_async.errors import ClientClosedError
 from perfectpay_async.http.pipeline import pass_through
 from perfectpay_async.http.transport import Transport
 from perfectpay_async.resources.payment_methods import UPDATE
+from perfectpay_async.wire.dialects import Dialect
 
 from .jobs import BulkJob
 from .keeping import Keeper
@@ -28,15 +29,17 @@ class Bulk:
     """Bulk operations of a client.
 
     Args:
-        paced: Returns the client's payment methods with other defaults, and with two more
-            middlewares: each attempt passes one before all others and one after them.
+        paced: Returns the client's caller with other defaults, and with two more middlewares:
+            each attempt passes one before all others and one after them.
+        dialect: Form of the request bodies.
         host: Root of the API.
         transport: Sends the requests. One that does not tell whether it is `closed`, or its
             `max_connections`, is taken to be open and to have no such limit.
     """
 
-    def __init__(self, paced: Paced, host: str, transport: Transport) -> None:
+    def __init__(self, paced: Paced, dialect: Dialect, host: str, transport: Transport) -> None:
         self._paced = paced
+        self._dialect: Dialect = dialect
         self._host = host
         self._transport = transport
 
@@ -133,6 +136,7 @@ class Bulk:
             self._check_open()
             return ExpiryUpdates(
                 self._paced(run.pace or pass_through, run.gate, row_options(settings, run.pace)),
+                self._dialect,
                 deadline=settings.deadline,
                 key=RowKeys() if job is None else RowKeys(job.facts.id, job.facts.generation),
                 only_forward=settings.only_forward,

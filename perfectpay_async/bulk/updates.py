@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 from perfectpay_async.drafts import maker_of
-from perfectpay_async.entities import PaymentMethod
+from perfectpay_async.entities import PaymentMethod, check_not_expired
 from perfectpay_async.errors import (
     ApiError,
     AuthenticationError,
@@ -19,13 +20,21 @@ from perfectpay_async.errors import (
     UnexpectedRedirect,
     WrongEventLoopError,
 )
+from perfectpay_async.http.caller import Caller
 from perfectpay_async.http.pipeline import Middleware
 from perfectpay_async.messages import Response
-from perfectpay_async.options import RequestOptions, options_with_key
+from perfectpay_async.options import RequestOptions
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.resilience.budget import RetryBudget
 from perfectpay_async.resilience.policy import RetryPolicy
-from perfectpay_async.resources.payment_methods import PaymentMethods
+from perfectpay_async.resources.payment_methods import (
+    UPDATE,
+    PaymentMethods,
+    today,
+    update_path,
+)
+from perfectpay_async.wire.codec import decode_payment_method
+from perfectpay_async.wire.dialects import Dialect, expiry_text
 
 from .clock import running_clock
 from .pace import Pacing, StopAfterAttempts
@@ -46,7 +55,7 @@ _ENDS_THE_RUN: Final = (
 )
 
 
-Paced: TypeAlias = Callable[[Middleware, Middleware, RequestOptions], PaymentMethods]
+Paced: TypeAlias = Callable[[Middleware, Middleware, RequestOptions], Caller]
 
 
 def row_options(settings: RunSettings, pace: Pacing | None) -> RequestOptions:
@@ -85,10 +94,11 @@ class FailedAfterLook(Exception):  # noqa: N818 - it never leaves `bulk`
 
 
 class ExpiryUpdates:
-    """Updates the expiry of one card at a time.
+    """Updates the expiry of one card at a time, as `PaymentMethods.update` does.
 
     Args:
-        payment_methods: Sends the calls, with the `row_options`.
+        caller: Sends the calls, with the `row_options`.
+        dialect: Form of the request bodies.
         deadline: Seconds for one row.
         key: Returns the idempotency key of a row.
         only_forward: Whether a card is looked at first, and left alone when it has this or a later
@@ -97,19 +107,21 @@ class ExpiryUpdates:
 
     def __init__(
         self,
-        payment_methods: PaymentMethods,
+        caller: Caller,
+        dialect: Dialect,
         *,
         deadline: float,
         key: Callable[[ExpiryRow], str],
         only_forward: bool,
     ) -> None:
-        self._payment_methods = payment_methods
+        self._caller = caller
+        self._dialect: Dialect = dialect
         self._deadline = deadline
         self._key = key
         self._only_forward = only_forward
         self._now = running_clock()
 
-    async def __call__(self, row: ExpiryRow, began: float) -> RowResult:
+    def __call__(self, row: ExpiryRow, began: float) -> Awaitable[RowResult]:
         """Update one card.
 
         Args:
@@ -120,42 +132,54 @@ class ExpiryUpdates:
             PerfectPayError: It was not applied, or not for sure; `failed` says what that means.
             FailedAfterLook: The same, after a look.
         """
-        options = options_with_key(self._key(row))
-        if not self._only_forward:
-            method = await self._payment_methods.update(
-                row.payment_method_id, expiry=row.expiry, options=options
-            )
-            return self._done(row, Verdict.OK, method.response, began)
+        return self._after_look(row, began) if self._only_forward else self._update(row, began)
+
+    def _update(
+        self, row: ExpiryRow, began: float, looks: int = 0, options: RequestOptions | None = None
+    ) -> Awaitable[RowResult]:
+        # What is returned is the call itself: a coroutine around it would only wait for it.
+        check_not_expired(row.expiry, today())
+        return self._caller.call(
+            UPDATE,
+            update_path(row.payment_method_id),
+            partial(self._applied, row, began, looks),
+            body=expiry_text(self._dialect, row.expiry),
+            options=options,
+            idempotency_key=self._key(row),
+        )
+
+    async def _after_look(self, row: ExpiryRow, began: float) -> RowResult:
         method = await self._look(row)
-        looks = _attempts(method.response)
         found = None if method.card is None else method.card.expiry
         if found is not None and not found < row.expiry:
-            return self._done(row, Verdict.SKIPPED, method.response, began)
+            return self._result(row, Verdict.SKIPPED, began, 0, method.response)
+        looks = _attempts(method.response)
         left = max(self._deadline - (self._now() - began), 1e-9)
-        options = options.over(RequestOptions(deadline=left))
         try:
-            method = await self._payment_methods.update(
-                row.payment_method_id, expiry=row.expiry, options=options
-            )
+            return await self._update(row, began, looks, RequestOptions(deadline=left))
         except PerfectPayError as error:
             raise FailedAfterLook(error, looks) from error
-        return self._done(row, Verdict.OK, method.response, began, looks)
 
     async def _look(self, row: ExpiryRow) -> PaymentMethod:
+        methods = PaymentMethods(self._caller)
         try:
-            return await self._payment_methods.retrieve(row.payment_method_id)
+            return await methods.retrieve(row.payment_method_id)
         except PerfectPayError as error:
             if error.outcome is Outcome.UNKNOWN:
                 error.outcome = Outcome.NOT_SENT  # whatever became of the look, nothing was changed
             raise
 
-    def _done(
+    def _applied(self, row: ExpiryRow, began: float, looks: int, response: Response) -> RowResult:
+        decode_payment_method(response, row.payment_method_id)
+        return self._result(row, Verdict.OK, began, looks, response)
+
+    def _result(
         self,
         row: ExpiryRow,
         verdict: Verdict,
-        response: Response | None,
         began: float,
-        looks: int = 0,
+        looks: int,
+        response: Response | None,
     ) -> RowResult:
         return _make_result(
             row.number,

@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from perfectpay_async.errors import NotFound, PerfectPayError, RouteNotFound
 from perfectpay_async.http.pipeline import pass_through
+from perfectpay_async.resources.payment_methods import PaymentMethods
 
 from .driver import Driver
 from .pace import Pace
@@ -108,7 +109,8 @@ class Verification:
         self._report = VerifyReport()
         self._pace = None if settings.rate is None else Pace(settings.rate, settings.concurrency)
         options = row_options(settings, self._pace)
-        self._methods = paced(self._pace or pass_through, pass_through, options)
+        caller = paced(self._pace or pass_through, pass_through, options)
+        self._methods = PaymentMethods(caller)
 
     async def of(self, rows: Iterable[RowLike] | AsyncIterable[RowLike]) -> VerifyReport:
         """Look at the card of each row, and return the account. Bad rows are passed over."""

@@ -75,6 +75,7 @@ class Caller:
         body: MaskedBytes | None = None,
         sensitive: Iterable[Secret] = (),
         options: RequestOptions | None = None,
+        idempotency_key: str | None = None,
     ) -> T:
         """Send one call through the pipeline.
 
@@ -86,6 +87,7 @@ class Caller:
             body: The encoded JSON body.
             sensitive: Values in the body that are masked wherever the server echoes them.
             options: Settings of this call alone.
+            idempotency_key: Instead of the one of the options, and not checked.
 
         Returns:
             What `decode` makes of the answer, which has a success status.
@@ -110,7 +112,7 @@ class Caller:
             started + (chosen.deadline or math.inf),
             chosen.attempt_timeout or math.inf,
             1,
-            chosen.idempotency_key,
+            chosen.idempotency_key if idempotency_key is None else idempotency_key,
             chosen.retry,
             tuple(sensitive),
         )

@@ -90,13 +90,23 @@ _NOT_DONE: Final = "IR_16"
 _SECONDS_OF_A_DAY: Final = 86_400
 
 
-def _today() -> date:
+def today() -> date:
+    """Return today's date in UTC."""
     return _day(int(time.time()) // _SECONDS_OF_A_DAY)
 
 
 @lru_cache(maxsize=1)  # asking the calendar costs ten times as much as asking the clock
 def _day(since_1970: int) -> date:
     return datetime.fromtimestamp(since_1970 * _SECONDS_OF_A_DAY, UTC).date()
+
+
+def update_path(payment_method_id: str) -> str:
+    """Return the path of an update.
+
+    Raises:
+        InvalidRequestError: The id breaks a rule.
+    """
+    return f"/payment_methods/{payment_method_segment(payment_method_id)}/update"
 
 
 class PaymentMethods:
@@ -115,7 +125,7 @@ class PaymentMethods:
     """
 
     def __init__(
-        self, caller: Caller, dialect: Dialect = "perfectpay", *, today: Callable[[], date] = _today
+        self, caller: Caller, dialect: Dialect = "perfectpay", *, today: Callable[[], date] = today
     ) -> None:
         self._caller = caller
         self._dialect: Dialect = dialect
@@ -241,7 +251,7 @@ class PaymentMethods:
                 then the outcome is unknown).
         """
         payment_method_id = masked(payment_method_id)
-        segment = payment_method_segment(payment_method_id)
+        path = update_path(payment_method_id)
         if expiry is not None:
             check_not_expired(expiry, self._today())
         if expiry is not None and holder_name is None and nick_name is None:
@@ -254,7 +264,7 @@ class PaymentMethods:
             )
         return await self._caller.call(
             UPDATE,
-            f"/payment_methods/{segment}/update",
+            path,
             partial(decode_payment_method, expected_id=str(payment_method_id)),
             body=body,
             options=options,

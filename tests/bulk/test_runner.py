@@ -558,10 +558,10 @@ class TestAgainstTheSandbox:
         assert sandbox.ledger.expiry_of(ids[0]) == ("03", str(YEAR)[-2:])
 
 
-async def test_bulk_needs_nothing_but_the_payment_methods_of_a_client(client: PerfectPay):
+async def test_bulk_needs_nothing_but_the_caller_of_a_client(client: PerfectPay):
     view = client.with_options(headers={"X-Profile-Id": "pro_1"})
 
-    bulk = Bulk(lambda _pace, _gate, _options: view.payment_methods, "", view._transport)
+    bulk = Bulk(lambda _pace, _gate, _options: view._caller, "perfectpay", "", view._transport)
     report = await bulk.update_expiries(rows_of(3))
 
     assert report.ok == 3
