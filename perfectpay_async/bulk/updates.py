@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from perfectpay_async.drafts import maker_of
 from perfectpay_async.entities import PaymentMethod, check_not_expired
@@ -33,7 +33,7 @@ from perfectpay_async.resources.payment_methods import (
     today,
     update_path,
 )
-from perfectpay_async.wire.codec import decode_payment_method
+from perfectpay_async.wire.codec import check_payment_method
 from perfectpay_async.wire.dialects import Dialect, expiry_text
 
 from .clock import running_clock
@@ -96,6 +96,8 @@ class FailedAfterLook(Exception):  # noqa: N818 - it never leaves `bulk`
 class ExpiryUpdates:
     """Updates the expiry of one card at a time, as `PaymentMethods.update` does.
 
+    Of an answer only its id is read: what the card looks like now, a run does not tell.
+
     Args:
         caller: Sends the calls, with the `row_options`.
         dialect: Form of the request bodies.
@@ -150,10 +152,11 @@ class ExpiryUpdates:
 
     async def _after_look(self, row: ExpiryRow, began: float) -> RowResult:
         method = await self._look(row)
+        response = cast("Response", method.response)  # whatever was retrieved has its answer
         found = None if method.card is None else method.card.expiry
         if found is not None and not found < row.expiry:
-            return self._result(row, Verdict.SKIPPED, began, 0, method.response)
-        looks = _attempts(method.response)
+            return self._result(row, Verdict.SKIPPED, began, response)
+        looks = 1 + len(response.earlier_attempts)
         left = max(self._deadline - (self._now() - began), 1e-9)
         try:
             return await self._update(row, began, looks, RequestOptions(deadline=left))
@@ -170,34 +173,30 @@ class ExpiryUpdates:
             raise
 
     def _applied(self, row: ExpiryRow, began: float, looks: int, response: Response) -> RowResult:
-        decode_payment_method(response, row.payment_method_id)
-        return self._result(row, Verdict.OK, began, looks, response)
+        check_payment_method(response, row.payment_method_id)
+        return self._result(row, Verdict.OK, began, response, looks)
 
     def _result(
         self,
         row: ExpiryRow,
         verdict: Verdict,
         began: float,
-        looks: int,
-        response: Response | None,
+        response: Response,
+        looks: int = 0,
     ) -> RowResult:
         return _make_result(
             row.number,
             row.payment_method_id,
             verdict,
-            looks + _attempts(response),
+            looks + 1 + len(response.earlier_attempts),
             self._now() - began,
-            response.status if response else None,
+            response.status,
             None,
-            response.request_id if response else None,
+            response.request_id,
             "",
             True,
             looks > 0,
         )
-
-
-def _attempts(response: Response | None) -> int:
-    return 1 + (len(response.earlier_attempts) if response else 0)
 
 
 def ends_the_run(error: PerfectPayError) -> bool:

@@ -46,6 +46,22 @@ def decode_payment_method(response: Response, expected_id: str | None = None) ->
     return _decode_asked(response, PaymentMethod, "payment_method_id", expected_id)
 
 
+def check_payment_method(response: Response, expected_id: str) -> None:
+    """Check that an answer is about the payment method that was asked for, and read no more of it.
+
+    It is for who wants to know that a call was carried out and nothing else: the entity would cost
+    as much as all the rest of the call.
+
+    Raises:
+        ResponseDecodingError: The body is no JSON object, or is about another payment method.
+    """
+    body = decode_json(response.body)
+    is_asked = is_object(body) and body.get("payment_method_id") == expected_id
+    del body  # it may hold a client secret, and this frame is about to enter a traceback
+    if not is_asked:
+        raise _another("payment_method_id")
+
+
 def decode_payment_method_list(response: Response) -> PaymentMethodList:
     """Return the list that an answer to list holds.
 

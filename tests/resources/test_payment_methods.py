@@ -53,7 +53,7 @@ SAVED = {
 
 @pytest.fixture
 async def client(monkeypatch):
-    monkeypatch.setattr(payment_methods, "_today", lambda: date(2026, 5, 17))
+    monkeypatch.setattr(payment_methods, "today", lambda: date(2026, 5, 17))
     retry = RetryPolicy(wait=lambda state: 0.0)
     async with PerfectPay(KEY, base_url=ROOT, retry=retry) as client:
         yield client

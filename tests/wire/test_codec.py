@@ -26,6 +26,7 @@ from perfectpay_async.messages import Response
 from perfectpay_async.outcome import Outcome
 from perfectpay_async.secrets import Secret
 from perfectpay_async.wire.codec import (
+    check_payment_method,
     decode_deleted,
     decode_payment_method,
     decode_payment_method_list,
@@ -199,6 +200,30 @@ def test_another_method_than_the_one_asked_for_is_refused(
     assert caught.value.path == "payment_method_id"
     assert caught.value.outcome is Outcome.UNKNOWN
     assert "pm_9f" not in what_a_tracker_sees(caught.value)
+
+
+def test_a_check_reads_nothing_but_the_id(answer: Answer, method_body: Body):
+    check_payment_method(answer(200, {**method_body, "card": 7}), method_body["payment_method_id"])
+
+
+@pytest.mark.parametrize("changes", [{"payment_method_id": "pm_other"}, {"payment_method_id": 7}])
+def test_a_check_refuses_another_method(
+    answer: Answer, method_body: Body, changes: Body, what_a_tracker_sees: Callable[..., str]
+):
+    asked = method_body["payment_method_id"]
+    body = {**method_body, **changes, "client_secret": "planted83613"}
+    with pytest.raises(ResponseDecodingError, match="must be the id that was asked for") as caught:
+        check_payment_method(answer(200, body), asked)
+    assert caught.value.path == "payment_method_id"
+    assert caught.value.outcome is Outcome.UNKNOWN
+    for secret in ("pm_other", "planted83613"):
+        assert secret not in what_a_tracker_sees(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"null", b"[]", b'"pm_1"', b"{}"])
+def test_a_check_refuses_what_names_no_method(answer: Answer, body: bytes):
+    with pytest.raises(ResponseDecodingError):
+        check_payment_method(answer(200, body), "pm_1")
 
 
 def test_a_list_item_with_every_field(answer: Answer, item_body: Body):
