@@ -20,7 +20,7 @@ class Gcra:
         ConfigurationError: `rate` is not above 0, or `burst` is below 1.
     """
 
-    __slots__ = ("_burst", "_on_schedule", "_rate")
+    __slots__ = ("_burst", "_early", "_interval", "_on_schedule", "_rate")
 
     def __init__(self, rate: float, burst: float = 1.0) -> None:
         if not burst >= 1:
@@ -39,6 +39,8 @@ class Gcra:
         if not value > 0:
             raise ConfigurationError("requests_per_second must be a number above 0")
         self._rate = value
+        self._interval = 1 / value
+        self._early = (self._burst - 1) / value  # so long before its time one may start
 
     def change(self, now: float, rate: float, burst: float) -> None:
         """Change rate and burst, for the wait that has begun already as well.
@@ -49,8 +51,9 @@ class Gcra:
             burst: How many starts may come at once after a pause, at least 1.
         """
         ahead = max(0.0, self._on_schedule - now)
-        old, self.rate = self._rate, rate
+        old = self._rate
         self._burst = max(1.0, burst)
+        self.rate = rate
         if ahead:
             self._on_schedule = now + ahead * old / rate
 
@@ -60,7 +63,7 @@ class Gcra:
         Args:
             now: The time in seconds, of any clock that never goes back.
         """
-        return max(0.0, self._on_schedule - (self._burst - 1) / self._rate - now)
+        return max(0.0, self._on_schedule - self._early - now)
 
     def start(self, now: float) -> float:
         """Record a start if it is allowed now.
@@ -69,12 +72,12 @@ class Gcra:
             0, or else the seconds until it is allowed, and nothing was recorded.
         """
         due = self._on_schedule
-        wait = due - (self._burst - 1) / self._rate - now
+        wait = due - self._early - now
         if wait > 0:
             return wait
-        self._on_schedule = max(due, now) + 1 / self._rate
+        self._on_schedule = (due if due > now else now) + self._interval
         return 0.0
 
     def take(self, now: float) -> None:
         """Record a start that happens now."""
-        self._on_schedule = max(self._on_schedule, now) + 1 / self._rate
+        self._on_schedule = max(self._on_schedule, now) + self._interval

@@ -100,9 +100,9 @@ class JournalWriter:
             self._waiting = waiting = self._waiting + 1
             if waiting in {1, COMMIT_ROWS}:
                 self._condition.notify()
-        if waiting >= MAX_WAITING:
-            self.full = True
-            self._room.clear()
+            if waiting >= MAX_WAITING:  # in one step: the commit of these makes room again
+                self.full = True
+                self._room.clear()
 
     async def room(self) -> None:
         """Wait while it is full."""
@@ -172,7 +172,8 @@ class JournalWriter:
                     self._journal.write_run(run)
                 for sample in samples:
                     self._journal.write_sample(sample)
-            self._tell(self._make_room)
+            if self.full:  # else it would wake the event loop for nothing
+                self._tell(self._make_room)
         return not closing
 
     def _write(
