@@ -75,7 +75,7 @@ class Gcra:
         wait = due - self._early - now
         if wait > 0:
             return wait
-        self._on_schedule = (due if due > now else now) + self._interval
+        self._on_schedule = (max(now, due)) + self._interval
         return 0.0
 
     def take(self, now: float) -> None:
