@@ -89,7 +89,8 @@ class DirectWay:
         writer = StreamWriter(protocol, self._loop)
         await writer.write_headers(f"{method} {request.url.raw_path_qs} HTTP/1.1", headers)
         exchange.note_write(protocol.transport)
-        await writer.write_eof(body or b"")
+        # Not to wait until it is sent: a server may answer before it has read all, or instead.
+        await writer.write(body or b"", drain=False)
         while True:
             message, content = await protocol.read()
             if not 100 <= message.code < 200 or message.code == 101:  # noqa: PLR2004

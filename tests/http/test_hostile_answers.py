@@ -21,6 +21,7 @@ from perfectpay_async import (
     Outcome,
     PerfectPayError,
     RateLimited,
+    RequestOptions,
     ResponseDecodingError,
     ResponseTooLarge,
     UnexpectedRedirect,
@@ -439,7 +440,7 @@ class TestAnswersBeforeTheRequest:
         def set_up(early):
             async def handler(reader, writer):
                 if raw_server.connections == 1:
-                    await reader.readuntil(b"\r\n\r\n")
+                    await reader.read(100)
                     writer.write(early)
                     await asyncio.sleep(30)
                 while True:
@@ -454,6 +455,16 @@ class TestAnswersBeforeTheRequest:
         with pytest.raises(ApiError) as caught:
             await client.request("POST", "/pm_1", json=self.REQUEST)
         assert (caught.value.status, caught.value.outcome) == (413, Outcome.REFUSED)
+        assert (await client.payment_methods.retrieve("pm_2")).payment_method_id == "pm_2"
+        assert raw_server.connections == 2
+
+    @pytest.mark.parametrize("body", [None, {}])
+    async def test_so_is_one_of_the_head(self, client, raw_server, hasty, answer, body):
+        hasty(answer(b"", "431 Request Header Fields Too Large"))
+        options = RequestOptions(headers={"X-Filler": self.REQUEST["filler"]})
+        with pytest.raises(ApiError) as caught:
+            await client.request("POST", "/pm_1", json=body, options=options)
+        assert (caught.value.status, caught.value.outcome) == (431, Outcome.REFUSED)
         assert (await client.payment_methods.retrieve("pm_2")).payment_method_id == "pm_2"
         assert raw_server.connections == 2
 
