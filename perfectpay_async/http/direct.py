@@ -7,12 +7,13 @@ what remains: take a connection, write head and body in one piece, wait for the 
 connections and their pool, names, TLS, the writing of heads and the parsing of answers are
 aiohttp's all the same, and so is every request that does not fit: through a proxy or a session that
 was passed in, traced, with a large body, or where somebody has put a function of their own in the
-place of the session's, as mocks and instrumentation do.
+place of one of aiohttp's, as mocks and instrumentation do.
 """
 
 from __future__ import annotations
 
 import asyncio
+from operator import is_
 from types import FunctionType
 from typing import Any, Final
 
@@ -26,13 +27,37 @@ from perfectpay_async.messages import Request
 from .connector import Connector
 from .exchange import Answer, Exchange
 
-FITS: Final = aiohttp.__version__.startswith("3.14.")
-"""Whether this is an aiohttp that the direct way was written for."""
-
+_SESSION: Final = aiohttp.ClientSession
+_REQUEST: Final = aiohttp.ClientRequest
+_RESPONSE: Final = aiohttp.ClientResponse
 # A body up to this size goes into the buffer of the connection at once, whatever the server does.
 _LARGEST: Final = 32 * 1024
-_WITHOUT_BODY: Final = aiohttp.ClientRequest.GET_METHODS
-_OF_AIOHTTP: Final = aiohttp.client.__dict__
+_WITHOUT_BODY: Final = _REQUEST.GET_METHODS
+
+
+def _functions() -> tuple[Any, ...]:
+    """Return those of aiohttp that a request passes through on the ordinary way, and not here."""
+    return (
+        _SESSION.__init__,
+        _SESSION.request,
+        _SESSION._request,  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        _REQUEST.__init__,
+        _REQUEST.send,
+        _RESPONSE.start,
+    )
+
+
+def _is_original(function: Any) -> bool:
+    # A wrapper may show all attributes of what it wraps, but not its type.
+    if type(function) is not FunctionType:
+        return False
+    module: str = function.__globals__["__name__"]
+    return module.startswith("aiohttp.")
+
+
+_ORIGINALS: Final = _functions()
+FITS: Final = aiohttp.__version__.startswith("3.14.") and all(map(_is_original, _ORIGINALS))
+"""Whether this is an aiohttp that the direct way was written for, and was whole at the import."""
 
 
 class DirectWay:
@@ -56,12 +81,8 @@ class DirectWay:
 
     def takes(self, request: Request) -> bool:
         """Return whether `request` can be sent this way, in this moment."""
-        body, session = request.body, aiohttp.ClientSession
-        return (
-            (body is None or len(body) <= _LARGEST)
-            and _is_original(session.request)
-            and _is_original(session._request)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        )
+        body = request.body
+        return (body is None or len(body) <= _LARGEST) and _is_whole()
 
     async def send(self, request: Request, exchange: Exchange) -> Answer:
         """Send `request`, and return the answer when its head is there.
@@ -105,6 +126,8 @@ def direct_way(session: aiohttp.ClientSession, url: URL) -> DirectWay | None:
     connector = session.connector
     if (
         FITS
+        and _is_whole()
+        and type(session) is _SESSION
         and isinstance(connector, Connector)
         and not session.trace_configs
         and url.scheme in {"http", "https"}
@@ -114,5 +137,6 @@ def direct_way(session: aiohttp.ClientSession, url: URL) -> DirectWay | None:
     return None
 
 
-def _is_original(function: Any) -> bool:
-    return type(function) is FunctionType and function.__globals__ is _OF_AIOHTTP
+def _is_whole() -> bool:
+    # Not by `==`: a wrapper may say that it equals what it wraps.
+    return all(map(is_, _functions(), _ORIGINALS))

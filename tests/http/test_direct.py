@@ -1,6 +1,7 @@
 """How a request of our own session leaves: directly, or by the session where that does not fit."""
 
 import functools
+import importlib.util
 from asyncio import selector_events
 from unittest.mock import patch
 
@@ -9,6 +10,7 @@ import pytest
 
 from perfectpay_async import ConnectionLostError, Middlewares, Outcome, TransportError
 from perfectpay_async.http import direct
+from perfectpay_async.http.session import SessionWay
 from perfectpay_async.middleware import IdempotencyKey
 
 ANSWER = b'{"payment_method_id":"pm_1"}'
@@ -33,18 +35,52 @@ def writes(monkeypatch):
 def by_session(monkeypatch):
     """The method of each request that went by a session of aiohttp."""
     seen = []
-    send = aiohttp.ClientRequest.send
+    send = SessionWay.send
 
-    async def watched(request, connection):
-        seen.append(request.method)
-        return await send(request, connection)
+    async def watched(way, request, exchange):
+        seen.append(request.operation.method)
+        return await send(way, request, exchange)
 
-    monkeypatch.setattr(aiohttp.ClientRequest, "send", watched)
+    monkeypatch.setattr(SessionWay, "send", watched)
     return seen
+
+
+def _alike(original):
+    """Wrap as `wrapt` does: the wrapper equals what it wraps, and shows its attributes."""
+
+    class Wrapper:
+        __eq__ = original.__eq__
+        __hash__ = original.__hash__
+
+        def __init__(self, function):
+            self.function = function
+
+        def __getattr__(self, name):
+            return getattr(original, name)
+
+        def __get__(self, instance, owner):
+            return self if instance is None else functools.partial(self.function, instance)
+
+        def __call__(self, *args, **settings):
+            return self.function(*args, **settings)
+
+    return Wrapper
 
 
 def test_the_installed_aiohttp_is_one_it_was_written_for():
     assert direct.FITS
+
+
+@pytest.mark.parametrize("wrap", [functools.wraps, _alike])
+def test_it_is_not_taken_where_aiohttp_had_been_changed_before_the_import(wrap):
+    replaced = wrap(aiohttp.ClientSession._request)(lambda *_: None)
+    spec = importlib.util.spec_from_file_location(f"{direct.__name__}_again", direct.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    with patch.object(aiohttp.ClientSession, "_request", replaced):
+        spec.loader.exec_module(again)
+    assert not again.FITS
 
 
 class TestOnTheWire:
@@ -163,25 +199,59 @@ class TestWhatGoesByTheSession:
         await open_client().payment_methods.retrieve("pm_1")
         assert by_session == started == ["GET"]
 
-    @pytest.mark.parametrize("name", ["request", "_request"])
-    async def test_calls_while_a_method_of_sessions_is_replaced(
-        self, client, raw_server, answer, name
+    async def test_what_is_added_to_each_session_that_is_opened(
+        self, open_client, raw_server, answer, monkeypatch
+    ):
+        added = functools.partialmethod(aiohttp.ClientSession.__init__, headers={"X-Added": "1"})
+        monkeypatch.setattr(aiohttp.ClientSession, "__init__", added)
+        raw_server.answers(answer(ANSWER))
+        await open_client().payment_methods.retrieve("pm_1")
+        assert b"\r\nX-Added: 1\r\n" in raw_server.requests[0]
+
+    async def test_a_session_of_another_class(self, open_client, raw_server, answer):
+        with pytest.deprecated_call():  # as aiohttp calls it
+
+            class Session(aiohttp.ClientSession):
+                async def _request(self, method, url, **settings):
+                    settings["headers"] = {**settings["headers"], "X-Added": "1"}
+                    return await super()._request(method, url, **settings)
+
+        raw_server.answers(*[answer(ANSWER)] * 2)
+        client = open_client()
+        with patch("aiohttp.ClientSession", Session):
+            await client.payment_methods.retrieve("pm_1")
+        await client.payment_methods.retrieve("pm_1")
+        assert [b"\r\nX-Added: 1\r\n" in request for request in raw_server.requests] == [True] * 2
+
+    @pytest.mark.parametrize(
+        ("kind", "name"),
+        [
+            (aiohttp.ClientSession, "request"),
+            (aiohttp.ClientSession, "_request"),
+            (aiohttp.ClientRequest, "__init__"),
+            (aiohttp.ClientRequest, "send"),
+            (aiohttp.ClientResponse, "start"),
+        ],
+    )
+    @pytest.mark.parametrize("wrap", [functools.wraps, _alike])
+    async def test_calls_while_a_function_of_aiohttp_is_replaced(
+        self, client, raw_server, answer, kind, name, wrap
     ):
         seen = []
-        original = getattr(aiohttp.ClientSession, name)
+        original = getattr(kind, name)
 
-        @functools.wraps(original)
+        @wrap(original)
         def replaced(*args, **settings):
-            seen.append(args[1])
+            seen.append(name)
             return original(*args, **settings)
 
         raw_server.answers(*[answer(ANSWER)] * 3)
         await client.payment_methods.retrieve("pm_1")
-        with patch.object(aiohttp.ClientSession, name, replaced):
+        with patch.object(kind, name, replaced):
             await client.payment_methods.retrieve("pm_1")
-        assert seen == ["GET"]
+        assert seen == [name]
         await client.payment_methods.retrieve("pm_1")
-        assert seen == ["GET"]
+        assert seen == [name]
         assert raw_server.connections == 1
 
     async def test_calls_that_are_mocked(self, client, raw_server, answer, mocked_api):
