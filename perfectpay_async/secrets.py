@@ -25,6 +25,12 @@ class MaskedStr(str):
     def __repr__(self) -> str:
         return repr(MASK)
 
+    def __copy__(self) -> MaskedStr:
+        return self
+
+    def __deepcopy__(self, memo: object) -> MaskedStr:
+        return self
+
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
         raise TypeError("a revealed secret cannot be pickled")
 
@@ -44,6 +50,12 @@ class MaskedBytes(bytes):
 
     def __repr__(self) -> str:
         return f"<{len(self)} masked bytes>"
+
+    def __copy__(self) -> MaskedBytes:
+        return self
+
+    def __deepcopy__(self, memo: object) -> MaskedBytes:
+        return self
 
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
         raise TypeError("a masked body cannot be pickled")

@@ -46,8 +46,10 @@ def test_masked_bytes_say_only_how_many_they_are():
     assert repr(MaskedBytes(b"12345")) == "<5 masked bytes>"
 
 
-def test_copies_are_the_secret_itself():
-    secret = Secret(PLANTED)
+@pytest.mark.parametrize(
+    "secret", [Secret(PLANTED), MaskedStr(PLANTED), MaskedBytes(PLANTED.encode())]
+)
+def test_copies_are_the_secret_itself(secret):
     assert copy.copy(secret) is secret
     assert copy.deepcopy(secret) is secret
 
