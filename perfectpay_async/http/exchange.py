@@ -87,9 +87,7 @@ class Exchange:
     def is_complete(self) -> bool:
         """Return whether the answer was read to its end, and all of the request was sent."""
         # An answer may be there while the request is still being sent.
-        return not self._is_held() and (
-            self._transport is None or not self._transport.get_write_buffer_size()
-        )
+        return not self._is_held() and (self._transport is None or _is_sent(self._transport))
 
     def end(self, *, complete: bool) -> None:
         """Let go of the connection; unless the exchange is complete, never use it again."""
@@ -113,6 +111,15 @@ class Exchange:
         if self.response is None:
             return not self._released
         return self.response.connection is not None
+
+
+def _is_sent(transport: asyncio.Transport) -> bool:
+    try:
+        return not transport.get_write_buffer_size()
+    except AttributeError:
+        # The server has closed the connection behind its answer. Then asyncio's transport for TLS
+        # has nothing left to ask; the one without says 0.
+        return True
 
 
 # The connector runs in the task of the call, so this names the exchange it connects for. aiohttp's

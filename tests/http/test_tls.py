@@ -154,6 +154,28 @@ class TestTrust:
         assert caught.value.outcome is Outcome.NOT_SENT
 
 
+class TestServersThatHangUp:
+    @pytest.mark.parametrize(
+        "head",
+        [b"Connection: close\r\nContent-Length: 28\r\n", b"Connection: close\r\n", b""],
+        ids=["length and close", "close", "nothing"],
+    )
+    async def test_an_answer_before_the_end_of_the_connection_is_an_answer(
+        self, open_client, raw_server, tls_server, certificate, trusting, head
+    ):
+        async def handler(reader, writer):
+            await raw_server.read_request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\n%s\r\n" % head)
+            writer.write(b'{"payment_method_id":"pm_1"}')
+
+        raw_server.handler = handler
+        client = open_client(base_url=await tls_server.open(certificate), ssl_context=trusting)
+        for _ in range(3):
+            method = await client.payment_methods.update("pm_1", nick_name="Jane")
+            assert method.payment_method_id == "pm_1"
+        assert len(raw_server.requests) == tls_server.handshakes == 3
+
+
 class TestHandshake:
     async def test_one_that_stalls_is_a_connect_timeout(self, open_client, tls_server, trusting):
         async def stall(reader, writer):
