@@ -101,8 +101,8 @@ class Exchange:
                 self._protocol.force_close()
             # aiohttp closes politely: it would go on to send what is left of the request to a
             # server that has stopped reading, and keep the socket open for as long as that takes.
-            # When the body was read to its end, another call may have this connection already.
-            if self._transport is not None and is_held:
+            # When all is sent and read to its end, another call may have this connection already.
+            if self._transport is not None and (is_held or not _is_sent(self._transport)):
                 self._transport.abort()
         self.response = self._connection = self._protocol = self._transport = None
 

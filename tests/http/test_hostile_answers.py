@@ -465,6 +465,8 @@ class TestAnswersBeforeTheRequest:
         with pytest.raises(ApiError) as caught:
             await client.request("POST", "/pm_1", json=body, options=options)
         assert (caught.value.status, caught.value.outcome) == (431, Outcome.REFUSED)
+        kept = client._transport._session.connector._conns.values()
+        assert not any(protocol.is_connected() for queue in kept for protocol, _since in queue)
         assert (await client.payment_methods.retrieve("pm_2")).payment_method_id == "pm_2"
         assert raw_server.connections == 2
 
