@@ -33,7 +33,7 @@ from perfectpay_async.outcome import Outcome
 from .address import is_loopback
 from .body import MAX_BODY, read_body
 from .connector import Connector
-from .direct import DirectWay, direct_way
+from .direct import DirectWay, direct_way, is_whole
 from .exchange import EXCHANGE, Answer, Exchange
 from .session import SessionWay
 from .slots import Slots
@@ -256,7 +256,7 @@ class AiohttpTransport:
         if server not in self._ways:
             self._ways[server] = self._ways_to(url, session)
         direct, ordinary = self._ways[server]
-        return direct if direct is not None and direct.takes(request) else ordinary
+        return direct if direct is not None and is_whole() else ordinary
 
     def _ways_to(
         self, url: URL, session: aiohttp.ClientSession

@@ -6,8 +6,8 @@ gives each body a task of its own. That is more than a third of the work for a c
 what remains: take a connection, write head and body in one piece, wait for the answer. The
 connections and their pool, names, TLS, the writing of heads and the parsing of answers are
 aiohttp's all the same, and so is every request that does not fit: through a proxy or a session that
-was passed in, traced, with a large body, or where somebody has put a function of their own in the
-place of one of aiohttp's, as mocks and instrumentation do.
+was passed in, traced, or where somebody has put a function of their own in the place of one of
+aiohttp's, as mocks and instrumentation do.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from .exchange import Answer, Exchange
 _SESSION: Final = aiohttp.ClientSession
 _REQUEST: Final = aiohttp.ClientRequest
 _RESPONSE: Final = aiohttp.ClientResponse
-# A body up to this size goes into the buffer of the connection at once, whatever the server does.
-_LARGEST: Final = 32 * 1024
 _WITHOUT_BODY: Final = _REQUEST.GET_METHODS
 
 
@@ -79,11 +77,6 @@ class DirectWay:
         # A connector is asked with a request, and looks at the server and the TLS settings in it.
         self._server = aiohttp.ClientRequest("GET", url.origin(), loop=self._loop, session=session)
 
-    def takes(self, request: Request) -> bool:
-        """Return whether `request` can be sent this way, in this moment."""
-        body = request.body
-        return (body is None or len(body) <= _LARGEST) and _is_whole()
-
     async def send(self, request: Request, exchange: Exchange) -> Answer:
         """Send `request`, and return the answer when its head is there.
 
@@ -126,7 +119,7 @@ def direct_way(session: aiohttp.ClientSession, url: URL) -> DirectWay | None:
     connector = session.connector
     if (
         FITS
-        and _is_whole()
+        and is_whole()
         and type(session) is _SESSION
         and isinstance(connector, Connector)
         and not session.trace_configs
@@ -137,6 +130,7 @@ def direct_way(session: aiohttp.ClientSession, url: URL) -> DirectWay | None:
     return None
 
 
-def _is_whole() -> bool:
+def is_whole() -> bool:
+    """Return whether in this moment nothing of aiohttp's is replaced."""
     # Not by `==`: a wrapper may say that it equals what it wraps.
     return all(map(is_, _functions(), _ORIGINALS))

@@ -170,12 +170,6 @@ class TestWhatGoesByTheSession:
         await client.payment_methods.update("pm_1", nick_name="Jane")
         assert by_session == []
 
-    async def test_a_large_body(self, client, raw_server, answer, by_session):
-        raw_server.answers(answer(), answer())
-        for size in (32 * 1024, 32 * 1024 + 1):
-            await client.request("POST", "/x", json="x" * (size - 2))
-        assert by_session == ["POST"]
-
     async def test_a_session_that_was_passed_in(self, open_client, raw_server, answer, by_session):
         raw_server.answers(answer(ANSWER))
         async with aiohttp.ClientSession() as session:
