@@ -2,12 +2,12 @@
 
 `aiohttp.ClientSession` prepares each request for what a call of ours never has: redirects, cookies,
 credentials in URLs and in `.netrc`, traces, bodies that are streamed, compressed or tracked; and it
-gives each body a task of its own. That is more than a third of the work for a call. Here is only
+gives each body a task of its own. That is more than a quarter of the work for a call. Here is only
 what remains: take a connection, write head and body in one piece, wait for the answer. The
 connections and their pool, names, TLS, the writing of heads and the parsing of answers are
-aiohttp's all the same, and so is every request that does not fit: through a proxy or a session that
-was passed in, traced, or where somebody has put a function of their own in the place of one of
-aiohttp's, as mocks and instrumentation do.
+aiohttp's all the same. The session itself is used through a proxy, where one was passed in or is
+traced, and where somebody has put a function of their own in the place of one of aiohttp's, as
+mocks and instrumentation do.
 """
 
 from __future__ import annotations
