@@ -56,6 +56,12 @@ class TestCounts:
         assert 0 < added < 0.08 * counts["raw aiohttp"].bytecodes
 
 
+def _printed_by(code):
+    """The words that a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
 class TestNothingMoreThanNeeded:
     async def test_one_timer_for_an_attempt_and_no_task(self, raw_server, answer, monkeypatch):
         async with PerfectPay("snd_x", base_url=raw_server.url) as client:
@@ -95,11 +101,8 @@ class TestNothingMoreThanNeeded:
             "PerfectPay('snd_x', environment='sandbox');"
             "print(*sys.modules)"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
         unwanted = {"cattrs", "sqlite3", "csv", "click", "rich", "pyarrow", "uvloop"}
-        loaded = set(done.stdout.split())
+        loaded = _printed_by(code)
         assert not unwanted & loaded
         assert "tenacity" in loaded  # making the client imports it, so that no call has to
 
@@ -109,10 +112,7 @@ class TestNothingMoreThanNeeded:
             "from perfectpay_async import PerfectPay;"
             "print(*(set(sys.modules) - before - {'orjson'}))"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        loaded = done.stdout.split()
+        loaded = _printed_by(code)
         own = [name for name in loaded if name.startswith("perfectpay_async")]
         assert {name.partition(".")[0] for name in loaded} - {"perfectpay_async"} <= {
             "attr",

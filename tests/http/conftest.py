@@ -56,6 +56,20 @@ async def quiet_loop() -> AsyncIterator[None]:
     assert noise == []
 
 
+@pytest.fixture
+def holding(raw_server) -> asyncio.Event:
+    """The server never answers; the event is set when it has a request."""
+    has_one = asyncio.Event()
+
+    async def handler(reader, _writer):
+        await raw_server.read_request(reader)
+        has_one.set()
+        await reader.read()
+
+    raw_server.handler = handler
+    return has_one
+
+
 def _kind(descriptor: Path) -> str:
     try:
         return descriptor.readlink().name.partition(":")[0]

@@ -44,20 +44,6 @@ def request_to(raw_server, make_request):
     return make
 
 
-@pytest.fixture
-def holding(raw_server):
-    """The server never answers; the event is set when it has a request."""
-    has_one = asyncio.Event()
-
-    async def handler(reader, writer):
-        await raw_server.read_request(reader)
-        has_one.set()
-        await reader.read()
-
-    raw_server.handler = handler
-    return has_one
-
-
 async def test_what_it_sends_and_what_it_returns(transport, raw_server, request_to, answer):
     raw_server.answers(answer(b'{"a":1}', "200 OK", "X-Request-Id: req_9"))
     request = request_to(method="POST", body=b'{"card":1}').with_header("api-key", "k")

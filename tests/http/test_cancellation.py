@@ -371,19 +371,11 @@ class TestDeadlines:
         assert type(error) is DeadlineExceeded
         assert error.outcome is Outcome.NOT_SENT
 
-    async def test_a_full_pool(self, open_client, raw_server, clock):
-        has_request = asyncio.Event()
-
-        async def handler(reader, writer):
-            await raw_server.read_request(reader)
-            has_request.set()
-            await reader.read()
-
-        raw_server.handler = handler
+    async def test_a_full_pool(self, open_client, raw_server, holding, clock):
         one_place = open_client(max_connections=1)
         async with asyncio.TaskGroup() as group:
             holder = group.create_task(one_place.request("GET", "/x"))
-            await has_request.wait()
+            await holding.wait()
             queued = one_place.with_options(deadline=self.DEADLINE)
             call = group.create_task(self.failure_of(queued.request("POST", "/x", json={})))
             await asyncio.sleep(0)
