@@ -115,8 +115,8 @@ class BulkJob:
     """A bulk update with a journal: every result is on the disk, and it can be resumed.
 
     A killed process loses nothing: what it had not recorded yet (the requests under way, and what
-    was sent in the last 10 ms or so) is sent again, and everything else is not. The file is for
-    one process at a time; `read_account` looks at it meanwhile.
+    was answered in the last 50 ms or so) is sent again, and everything else is not. The file is
+    for one process at a time; `read_account` looks at it meanwhile.
 
     Args:
         path: The journal. It is made if there is none, and resumed if there is.

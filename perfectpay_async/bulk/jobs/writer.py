@@ -20,7 +20,7 @@ from .errors import JournalError
 from .journal import Journal
 from .records import ChunkState, RunRecord, Sample
 
-COMMIT_SECONDS: Final = 0.010
+COMMIT_SECONDS: Final = 0.050
 """A result waits for others no longer than this before it is committed."""
 COMMIT_ROWS: Final = 500
 """So many results are committed without a wait."""
