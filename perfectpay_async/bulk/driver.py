@@ -98,8 +98,9 @@ class Driver:
             self.stop()
 
     def _take(self) -> Place | None:
-        may_ask = not (self.stopped or self._exhausted or self._is_awaited)
-        place = self._ready() if may_ask else None
+        if self.stopped or self._exhausted or self._is_awaited:
+            return None
+        place = self._ready()
         return None if self.stopped else place  # perhaps stopped by the source itself
 
     async def _wait_for_one(self) -> Place | None:

@@ -67,9 +67,9 @@ class Bulk:
         `stops`. When the task is cancelled, the rows under way are abandoned and given to
         `on_result` as unknown.
 
-        With a job, each result is on the disk some milliseconds after it came, and the run goes
-        on where an earlier one ended: give it the same rows again, from the first one on. A row
-        that was cut short is run again.
+        With a job, each result is on the disk some 50 ms after it came, and the run goes on where
+        an earlier one ended: give it the same rows again, from the first one on. A row that was
+        cut short is run again.
 
         Args:
             rows: `ExpiryRow`s, or pairs of a payment method id and a `CardExpiry`, from any

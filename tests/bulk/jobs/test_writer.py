@@ -129,7 +129,8 @@ class TestReading:
         state = journal.chunk(0)
         assert (state.rows, state.seen, state.fingerprint) == (None, 3, b"x" * 16)
 
-    async def test_nothing_is_written_for_reading_alone(self, writer, journal):
+    async def test_nothing_is_written_for_reading_alone(self, writer, journal, monkeypatch):
+        monkeypatch.setattr("perfectpay_async.bulk.jobs.writer.COMMIT_SECONDS", 0.0)
         writer.reading = Reading(0, 3, b"x" * 16, ended=False)
         await asyncio.sleep(0.05)
 
