@@ -89,7 +89,7 @@ def error_from(response: Response) -> PerfectPayError | None:
         _get(envelope, "type") or _get(envelope, "error_type"), _CODE_LIMIT, sensitive
     )
     error.request_id = response.request_id
-    error.body = _printable(redact(text, sensitive), keep="\n\t")[:_BODY_LIMIT]
+    error.body = _printable(redact(text, sensitive)[:_BODY_LIMIT], keep="\n\t")
     return error
 
 
@@ -152,6 +152,8 @@ def _line(value: object, limit: int, sensitive: list[Secret]) -> str | None:
 
 
 def _printable(text: str, keep: str = "") -> str:
+    if text.isprintable():  # as nearly every text is
+        return text
     return "".join(char if char.isprintable() or char in keep else " " for char in text)
 
 
