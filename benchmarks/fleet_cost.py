@@ -1,6 +1,6 @@
 """What a fleet costs over one machine, and how it scales.
 
-Run it with `python -m benchmarks.fleet_cost`; it takes about five minutes. The cost is the CPU time
+Run it with `python -m benchmarks.fleet_cost`; it takes some two minutes. The cost is the CPU time
 (user and system) per update: of a worker process and the coordinator together, against that of
 `perfectpay bulk run` on the same input; what each takes for an input of one row is taken off. The
 scaling is that of the time for the same input with one worker process and with two, against a
