@@ -98,9 +98,8 @@ class Driver:
             self.stop()
 
     def _take(self) -> Place | None:
-        if self.stopped or self._exhausted or self._is_awaited:
-            return None
-        place = self._ready()
+        may_ask = not (self.stopped or self._exhausted or self._is_awaited)
+        place = self._ready() if may_ask else None
         return None if self.stopped else place  # perhaps stopped by the source itself
 
     async def _wait_for_one(self) -> Place | None:

@@ -17,18 +17,19 @@ QUICK = (
 
 
 def test_it_proves_what_it_says(capfd):
-    assert run(["demo", "--cards", "200"]) == 0
+    # Half of them take longer than results are gathered for a commit: the kill comes after one.
+    assert run(["demo", "--cards", "1000"]) == 0
 
     lines = capfd.readouterr().out.splitlines()
-    assert lines[0].endswith("with 200 cards that expire in " + lines[0].rpartition(" ")[2])
-    assert lines[2].startswith("Killed in the middle, after 1")
+    assert lines[0].endswith("with 1,000 cards that expire in " + lines[0].rpartition(" ")[2])
+    assert lines[2].startswith("Killed in the middle, after 5")
     assert lines[3] == "Resumed from the journal:"
     assert lines[5].endswith(" rows had ended in earlier runs")
-    assert lines[7].split() == ["ok", "200"]
+    assert lines[7].split() == ["ok", "1,000"]
     proofs = [line.strip() for line in lines[lines.index(PROOF) + 1 :]]
     assert len(proofs) == 4
     assert all(proof.startswith("proven") for proof in proofs)
-    assert proofs[0] == "proven  200 of 200 cards hold their new expiry"
+    assert proofs[0] == "proven  1,000 of 1,000 cards hold their new expiry"
 
 
 def test_many_faults_change_nothing(capfd):

@@ -25,7 +25,7 @@ COMMIT_SECONDS: Final = 0.050
 COMMIT_ROWS: Final = 500
 """So many results are committed without a wait."""
 MAX_WAITING: Final = 2_000
-"""With so many results not on the disk yet, whoever has a further one must wait."""
+"""With so many results gathered for the next commit, whoever has a further one must wait."""
 
 _Problem: TypeAlias = tuple[int, RowResult, float]
 _Positions: TypeAlias = defaultdict[Verdict, list[int]]
@@ -58,7 +58,7 @@ class JournalWriter:
     Attributes:
         failure: Why the journal cannot be written any more.
         reading: How far the input has been read; to be set before a row of it is begun.
-        full: Whether too many results are not on the disk yet.
+        full: Whether too many results wait for the next commit.
     """
 
     def __init__(self, journal: Journal, on_failure: Callable[[JournalError], None]) -> None:

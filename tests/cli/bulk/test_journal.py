@@ -65,8 +65,10 @@ class TestKilled:
             "setattr(journal.Journal, name, crash)\n"
             "main()\n"
         )
+        sandbox.faults.add(Fault.latency(0.03))  # so that no single commit has all the rows
+        command = ("bulk", "run", file, "--rate", "off", "--concurrency", "4")
         code = subprocess.run(
-            [sys.executable, str(script), "bulk", "run", file, "--rate", "off"],
+            [sys.executable, str(script), *command],
             env=dict(os.environ),
             check=False,
             capture_output=True,
