@@ -6,6 +6,7 @@ path of every call: take it off again, or raise the limit in the same change and
 
 import asyncio
 import gc
+import socket
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import pytest
 from benchmarks.counting import Instant, count_all, server
 from perfectpay_async import (
     CardExpiry,
+    ConnectError,
     PaymentMethod,
     PerfectPay,
     PerfectPayError,
@@ -160,10 +162,20 @@ class TestNothingLeftBehind:
                     gc.collect()
                 with pytest.raises(PerfectPayError):
                     await client.payment_methods.retrieve("pm_1")
-            ours = [
-                thing for thing in _garbage() if type(thing).__module__.startswith("perfectpay")
-            ]
-            assert not ours
+            assert not _own_garbage()
+
+    async def test_nor_does_one_whose_connection_is_refused(self):
+        policy = RetryPolicy(wait=lambda _state: 0.0)
+        with socket.socket() as nobody_listens:
+            nobody_listens.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}"
+            async with PerfectPay("snd_x", base_url=url, retry=policy) as client:
+                for turn in range(3):
+                    if turn == 1:
+                        gc.collect()
+                    with pytest.raises(ConnectError):
+                        await client.payment_methods.retrieve("pm_1")
+                assert not _own_garbage()
 
     async def test_thousands_of_calls_leave_nothing(self):
         client = PerfectPay("snd_x", environment="sandbox", transport=Instant())
@@ -176,6 +188,10 @@ class TestNothingLeftBehind:
         before = sys.getallocatedblocks()
         await calls(5_000)
         assert sys.getallocatedblocks() - before < 500
+
+
+def _own_garbage():
+    return [thing for thing in _garbage() if type(thing).__module__.startswith("perfectpay")]
 
 
 def _garbage():

@@ -156,6 +156,7 @@ class AiohttpTransport:
                 failure = self._ended(request, exchange, began)
             else:
                 failure = self._broken(error, exchange)
+            _drop_frames(error)
         finally:
             exchange.end(complete=complete)
             if not exchange.queued:
@@ -308,6 +309,17 @@ async def _body_of(answer: Answer) -> bytes:
     if not encoding and content.is_eof() and content.total_bytes <= MAX_BODY:
         return content.read_nowait()  # it came along with the headers, as most answers do
     return await read_body(content.iter_any(), encoding)
+
+
+def _drop_frames(error: BaseException | None) -> None:
+    """Let go of the frames that an error and its causes came through.
+
+    Where a connection is refused, frames of asyncio's and aiohttp's hold the error, which holds
+    them: a cycle, and this call's frames and request would hang in it.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__  # and no context: that may be an error of the caller's own
 
 
 def _is_sha256(fingerprint: object) -> bool:
