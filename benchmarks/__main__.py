@@ -1,6 +1,6 @@
 """Compare this library with the other ways of calling such an API.
 
-python -m benchmarks            all of it, about five minutes
+python -m benchmarks            all of it, about three minutes
 python -m benchmarks --quick    the two scenarios that the targets are about
 """
 
