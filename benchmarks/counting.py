@@ -154,6 +154,8 @@ def main() -> None:
     with server() as url:
         counts = asyncio.run(count_all(url))
     raw = counts["raw aiohttp"]
+    if not raw.bytecodes:  # 3.12.1 is such a one
+        raise SystemExit("this Python reports no bytecodes to a trace function; use another one")
     for name, (bytecodes, functions) in counts.items():
         print(
             f"{name:25} {bytecodes:7.0f} bytecodes ({bytecodes / raw.bytecodes:.2f} x raw), "
