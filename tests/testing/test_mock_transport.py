@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from contextlib import suppress
 
 import pytest
@@ -326,5 +327,6 @@ async def test_secrets_stay_masked(mock):
     assert request.headers["api-key"] == "snd_planted_77"
     assert json.loads(request.body)["payment_method_data"]["card"]["card_cvc"] == "946"
     shown = f"{request!r} {vars(mock)!r}"
-    for planted in ("snd_planted_77", "4242424242424242", "946"):
+    for planted in ("snd_planted_77", "4242424242424242"):
         assert planted not in shown
+    assert not re.search(r"\b946\b", shown)  # an address may have these digits in it
