@@ -317,7 +317,7 @@ def _drop_frames(error: BaseException | None) -> None:
     Where a connection is refused, frames of asyncio's and aiohttp's hold the error, which holds
     them: a cycle, and this call's frames and request would hang in it.
     """
-    while error is not None:
+    while error is not None and error.__traceback__ is not None:  # one may be its own cause
         error.__traceback__ = None
         error = error.__cause__  # and no context: that may be an error of the caller's own
 

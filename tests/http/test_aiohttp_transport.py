@@ -229,6 +229,14 @@ class TestBrokenExchanges:
         assert caught.value.outcome is Outcome.NOT_SENT
         assert caught.value.is_retryable
 
+    async def test_an_error_that_is_its_own_cause(self, transport, make_request, mocked_api):
+        error = aiohttp.ClientError()
+        error.__cause__ = error
+        request = make_request()
+        mocked_api.get(str(request.url), exception=error)
+        with pytest.raises(ConnectionLostError):
+            await transport.send(request)
+
     async def test_no_tls_where_tls_is_expected(self, transport, raw_server, make_request):
         async def handler(reader, writer):
             await reader.read(100)
